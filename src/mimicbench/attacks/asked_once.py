@@ -1,0 +1,43 @@
+"""Replies that are asked for once and kept on disk beside the run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from mimicbench.files import atomic
+from mimicbench.oracles import Oracle
+
+
+def asked_once(file: Path, oracle: Oracle, query: Callable[[int, int], Tensor], count: int, chunk_size: int) -> Tensor:
+    """The oracle's replies to a fixed list of queries: read from ``file``, or asked for now and kept there.
+
+    Args:
+        file: A ``.npy`` file whose name says what the replies depend on.
+        oracle: Where queries are sent.
+        query: Gives the images ``start..stop-1`` of the list, float [stop - start, C, H, W].
+        count: Length of the list.
+        chunk_size: Images in one query.
+
+    Returns:
+        float32 [count, K], on the device of the queries.
+
+    Raises:
+        QueryBudgetExceeded: The budget does not cover them all.
+    """
+    if file.exists():
+        oracle.recall(count)
+        return torch.from_numpy(np.load(file)).to(query(0, 1).device)
+    replies = []
+    with tqdm(total=count, desc="Asking the oracle", unit="image", unit_scale=True) as progress:
+        for start in range(0, count, chunk_size):
+            replies.append(oracle.ask(query(start, min(start + chunk_size, count))))
+            progress.update(len(replies[-1]))
+    answered = torch.cat(replies)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(file) as temporary:
+        np.save(temporary, answered.cpu().numpy())
+    return answered

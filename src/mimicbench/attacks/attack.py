@@ -1,0 +1,143 @@
+"""What all attacks share: a plan within the budget, and chunks for the student."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, final
+
+import lightning as L  # noqa: N812 (Lightning's own convention)
+import torch
+
+from mimicbench.errors import UserError
+from mimicbench.evaluation import Evaluation
+from mimicbench.learner import Chunk
+from mimicbench.oracles import Oracle
+from mimicbench.pools import Pool
+from mimicbench.recipe import Recipe
+from mimicbench.resident import ResidentImages
+
+
+class Attack(L.LightningDataModule, ABC):
+    """Chunks of (images, replies) on the training device, each epoch.
+
+    An attack is planned before the mentor exists, so that a plan that cannot be carried out fails at once;
+    :meth:`attach` then gives it the oracle.
+
+    Args:
+        pool: The attacker's images.
+        seed: Decides every random draw.
+        epochs: Epochs that the run may take.
+        budget: The oracle's budget; None for no limit.
+        samples_per_epoch: N, training samples in an epoch.
+        chunk_size: Images in one call of the oracle and in one Lightning batch; a multiple of the batch size.
+        recipe: How the student is trained.
+
+    Raises:
+        UserError: The pool, the budget and the sizes do not go together.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        seed: int,
+        epochs: int,
+        budget: int | None,
+        samples_per_epoch: int,
+        chunk_size: int,
+        recipe: Recipe,
+    ) -> None:
+        super().__init__()
+        if chunk_size % recipe.batch_size:
+            raise UserError(
+                f"attack.chunk_size={chunk_size} is no multiple of attack.recipe.batch_size={recipe.batch_size}; "
+                "make it one."
+            )
+        if len(pool) < chunk_size:
+            raise UserError(
+                f"The pool holds {len(pool):,} images, fewer than attack.chunk_size={chunk_size}; "
+                "add images or make attack.chunk_size smaller."
+            )
+        if budget is not None and budget < min(chunk_size, samples_per_epoch):
+            raise UserError(
+                f"oracle.budget={budget} does not cover one chunk of attack.chunk_size={chunk_size} images; "
+                "raise the budget or make the chunk smaller."
+            )
+        self.pool = pool
+        self.seed = seed
+        self.epochs = epochs
+        self.budget = budget
+        self.samples_per_epoch = samples_per_epoch
+        self.chunk_size = chunk_size
+        self.recipe = recipe
+
+    def attach(self, oracle: Oracle, evaluation: Evaluation, device: torch.device, replies: Path) -> None:
+        """Give the attack what exists only once there is a mentor.
+
+        Args:
+            oracle: Where queries are sent.
+            evaluation: The test images, handed on to Lightning; the attack never looks at them.
+            device: Where the training runs.
+            replies: Where replies that are asked for once are kept.
+        """
+        self.oracle = oracle
+        self.images = ResidentImages(self.pool.images, device)
+        self.replies_file = replies
+        self._evaluation = evaluation
+
+    @abstractmethod
+    def chunk(self, epoch: int, start: int, stop: int) -> Chunk:
+        """The training samples ``start..stop-1`` of an epoch, with the oracle's replies.
+
+        What they are is a function of (seed, epoch, index), whatever the chunk size.
+
+        Raises:
+            QueryBudgetExceeded: They would have to be asked for, and the budget does not cover them.
+        """
+
+    @property
+    @abstractmethod
+    def unique_queries(self) -> int:
+        """How many different queries the whole run sends."""
+
+    def samples(self, epoch: int) -> int:
+        """Training samples of an epoch: N, unless the attack's plan is shorter."""
+        return self.samples_per_epoch
+
+    @final
+    @property
+    def steps(self) -> int:
+        """SGD steps of the whole run; each epoch's last one may be on a smaller batch."""
+        return sum(-(-self.samples(epoch) // self.recipe.batch_size) for epoch in range(self.epochs))
+
+    @final
+    def train_dataloader(self) -> "EpochChunks":
+        """The chunks of the current epoch."""
+        assert self.trainer is not None
+        return EpochChunks(self, self.trainer.current_epoch)
+
+    @final
+    def val_dataloader(self) -> Evaluation:
+        """The test images, for Lightning's evaluation loop."""
+        return self._evaluation
+
+    @final
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Chunks are made on the device."""
+        return batch
+
+
+class EpochChunks:
+    """The chunks of one epoch, in order."""
+
+    def __init__(self, attack: Attack, epoch: int) -> None:
+        self._attack = attack
+        self._epoch = epoch
+        self._samples = attack.samples(epoch)
+
+    def __len__(self) -> int:
+        return -(-self._samples // self._attack.chunk_size)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        size = self._attack.chunk_size
+        for start in range(0, self._samples, size):
+            yield self._attack.chunk(self._epoch, start, min(start + size, self._samples))

@@ -1,0 +1,162 @@
+"""Composite mimicking: a new set of blended images every epoch."""
+
+from functools import cached_property
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from mimicbench.attacks.asked_once import asked_once
+from mimicbench.attacks.attack import Attack
+from mimicbench.augmentation import Augmentation
+from mimicbench.counter_rng import permutation, uniforms
+from mimicbench.learner import Chunk
+from mimicbench.pools import Pool
+from mimicbench.recipe import Recipe
+
+Ratio = Literal["percent", "uniform"]
+
+
+class Draws(NamedTuple):
+    """Which images are blended, and how much of each.
+
+    Attributes:
+        index: int64 [B, n], numbers of pool images.
+        weight: float64 [B, n], not negative; rows sum to 1.
+    """
+
+    index: np.ndarray
+    weight: np.ndarray
+
+
+def draw(seed: int, epoch: int, start: int, stop: int, pool_size: int, images: int, ratio: Ratio) -> Draws:
+    """The random draws of Algorithm 1 for the composites ``start..stop-1`` of an epoch.
+
+    Indices are uniform with replacement, so that i1 = i2 may happen. With two images, the ratio p is uniform on
+    {0.00, 0.01, …, 0.99} (``percent``; the paper's ``random(100)/100``) or on [0, 1) (``uniform``), and the weights are p and
+    1 - p. With n images (the paper's conclusion), n - 1 such numbers cut the unit interval into n parts, whose lengths
+    are the weights.
+
+    Args:
+        seed: The run's seed.
+        epoch: The epoch's number.
+        start: First composite.
+        stop: One past the last composite.
+        pool_size: Images in the pool.
+        images: n, images in a composite, at least 2.
+        ratio: The law of the ratios.
+
+    Returns:
+        A function of (seed, epoch, number of the composite) in each row.
+    """
+    numbers = uniforms("composite", seed, epoch, start, stop, 2 * images - 1)
+    index = (numbers[:, :images] * pool_size).astype(np.int64)
+    cuts = numbers[:, images:]
+    if ratio == "percent":
+        cuts = np.floor(cuts * 100) / 100
+    weight = np.diff(np.sort(cuts, axis=1), prepend=0.0, append=1.0, axis=1)
+    return Draws(index, weight)
+
+
+class Composite(Attack):
+    """Algorithm 1: ask the mentor about random blends of random pool images, new ones every epoch.
+
+    Args:
+        pool: The attacker's images.
+        seed: Decides every draw.
+        epochs: Epochs of the run.
+        budget: The oracle's budget; None for no limit. Where it is less than the run would ask, the run ends with it.
+        samples_per_epoch: N, composites in an epoch.
+        images: n, pool images in a composite (paper, section 5).
+        ratio: The law of the ratios: ``percent`` or ``uniform``; see :func:`draw`.
+        refresh: ``epoch`` asks a new set in every epoch; ``once`` asks one set of N and trains on it in all epochs.
+        chunk_size: Images in one call of the oracle and in one Lightning batch; a multiple of the batch size.
+        augment: How composites are changed before the student sees them, if at all; the oracle sees them unchanged.
+        recipe: How the student is trained; Table 2.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        seed: int,
+        epochs: int,
+        budget: int | None,
+        *,
+        samples_per_epoch: PositiveInt,
+        images: Annotated[int, Field(ge=2)],
+        ratio: Ratio,
+        refresh: Literal["epoch", "once"],
+        chunk_size: PositiveInt,
+        augment: Augmentation | None,
+        recipe: Recipe,
+    ) -> None:
+        asked_for = samples_per_epoch * (epochs if refresh == "epoch" else 1)
+        self._asked = asked_for if budget is None else min(budget, asked_for)
+        if refresh == "epoch":
+            epochs = -(-self._asked // samples_per_epoch)
+        else:
+            samples_per_epoch = self._asked
+        super().__init__(pool, seed, epochs, budget, samples_per_epoch, chunk_size, recipe)
+        self.n = images
+        self.ratio = ratio
+        self.refresh = refresh
+        self.augment = augment
+
+    def samples(self, epoch: int) -> int:
+        """N, or what the budget leaves of it."""
+        if self.refresh == "once":
+            return self.samples_per_epoch
+        return min(self.samples_per_epoch, self._asked - epoch * self.samples_per_epoch)
+
+    def draws(self, epoch: int, start: int, stop: int) -> Draws:
+        """The composites ``start..stop-1`` of the set of an epoch."""
+        return draw(self.seed, epoch, start, stop, len(self.pool), self.n, self.ratio)
+
+    def chunk(self, epoch: int, start: int, stop: int) -> Chunk:
+        """Composites with the replies to them, unaugmented."""
+        if self.refresh == "epoch":
+            images = self._blend(self.draws(epoch, start, stop))
+            replies = self.oracle.ask(images)
+        else:
+            index = permutation(self.seed, 1 + epoch, self.samples_per_epoch)[start:stop]
+            images = self._blend(Draws(self._set.index[index], self._set.weight[index]))
+            replies = self._replies[torch.from_numpy(index).to(images.device)]
+        if self.augment is not None:
+            images = self.augment(images, self.seed, epoch, start)
+        return images, replies
+
+    @property
+    def unique_queries(self) -> int:
+        """How many of the run's composites differ.
+
+        Two composites are the same if they have the same images in the same proportions: in either order, and
+        whatever is drawn with weight 0. Counted exactly, but for collisions of 64-bit hashes.
+        """
+        epochs = range(self.epochs if self.refresh == "epoch" else 1)
+        return len(np.unique(np.concatenate([_hashes(self.draws(e, 0, self.samples(e))) for e in epochs])))
+
+    def _blend(self, draws: Draws) -> Tensor:
+        return self.images.blend(torch.from_numpy(draws.index), torch.from_numpy(draws.weight.astype(np.float32)))
+
+    @cached_property
+    def _set(self) -> Draws:
+        return self.draws(0, 0, self.samples_per_epoch)
+
+    @cached_property
+    def _replies(self) -> Tensor:
+        def query(start: int, stop: int) -> Tensor:
+            return self._blend(Draws(self._set.index[start:stop], self._set.weight[start:stop]))
+
+        return asked_once(self.replies_file, self.oracle, query, self.samples_per_epoch, self.chunk_size)
+
+
+def _hashes(draws: Draws) -> np.ndarray:
+    """uint64 [B]: sums of weight × hash(image), which no order and no image of weight 0 changes."""
+    parts = np.rint(draws.weight * 2**32).astype(np.uint64)
+    image = draws.index.astype(np.uint64) + np.uint64(1)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 0x9E3779B97F4A7C15)):
+        image = (image ^ (image >> np.uint64(shift))) * np.uint64(factor)  # the mixing steps of SplitMix64
+    total: np.ndarray = (parts * image).sum(axis=1, dtype=np.uint64)
+    return total

@@ -1,0 +1,81 @@
+"""Standard mimicking: each pool image is asked once, and keeps its label."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from pydantic import PositiveInt
+from torch import Tensor
+
+from mimicbench.attacks.asked_once import asked_once
+from mimicbench.attacks.attack import Attack
+from mimicbench.augmentation import Augmentation
+from mimicbench.counter_rng import permutation
+from mimicbench.learner import Chunk
+from mimicbench.pools import Pool
+from mimicbench.recipe import Recipe
+
+
+class Standard(Attack):
+    """Ask the mentor about each pool image once; train on the images, augmented, and the replies (paper, section 4.1).
+
+    Training walks through the pool in a random order, then in another one, and so on, whatever the length of an
+    epoch. Under a budget smaller than the pool, a random part of the pool is used.
+
+    Args:
+        pool: The attacker's images.
+        seed: Decides orders and augmentation.
+        epochs: Epochs of the run.
+        budget: The oracle's budget; None for no limit.
+        samples_per_epoch: Training samples in an epoch; None for the pool once.
+        chunk_size: Images in one call of the oracle and in one Lightning batch; a multiple of the batch size.
+        augment: How images are changed before the student sees them, if at all; the oracle sees them unchanged.
+        recipe: How the student is trained; Table 3.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        seed: int,
+        epochs: int,
+        budget: int | None,
+        *,
+        samples_per_epoch: PositiveInt | None,
+        chunk_size: PositiveInt,
+        augment: Augmentation | None,
+        recipe: Recipe,
+    ) -> None:
+        super().__init__(pool, seed, epochs, budget, samples_per_epoch or len(pool), chunk_size, recipe)
+        self.augment = augment
+        used = len(pool) if budget is None else min(budget, len(pool))
+        self._used = np.sort(permutation(seed, 0, len(pool))[:used])
+
+    @property
+    def unique_queries(self) -> int:
+        """Each used image of the pool is asked once."""
+        return len(self._used)
+
+    def chunk(self, epoch: int, start: int, stop: int) -> Chunk:
+        """Pool images, augmented, with the replies to the unchanged ones."""
+        place = epoch * self.samples_per_epoch + np.arange(start, stop)
+        index = self._walk(place)
+        images = self.images.take(torch.from_numpy(self._used[index]))
+        if self.augment is not None:
+            images = self.augment(images, self.seed, epoch, start)
+        return images, self._replies[torch.from_numpy(index).to(images.device)]
+
+    def _walk(self, place: np.ndarray) -> np.ndarray:
+        """Where the walk through the used images is at ``place``: each is met once in every ``len(used)`` places."""
+        rounds, within = np.divmod(place, len(self._used))
+        index = np.empty_like(place)
+        for number in np.unique(rounds):
+            here = rounds == number
+            index[here] = permutation(self.seed, 1 + int(number), len(self._used))[within[here]]
+        return index
+
+    @cached_property
+    def _replies(self) -> Tensor:
+        def query(start: int, stop: int) -> Tensor:
+            return self.images.take(torch.from_numpy(self._used[start:stop]))
+
+        return asked_once(self.replies_file, self.oracle, query, len(self._used), self.chunk_size)

@@ -1,0 +1,36 @@
+"""The task's test images, as Lightning's evaluation loop takes them."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from mimicbench.resident import ResidentImages
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Images, float [B, C, H, W] in [0, 1]; their classes, int64 [B]; the mentor's answers, int64 [B]."""
+
+_BATCH = 1000
+
+
+class Evaluation:
+    """Test images with their classes and the mentor's answers. Nothing is chosen or trained by them.
+
+    Args:
+        images: N test images.
+        labels: int64 [N], their classes.
+        mentor_labels: int64 [N], the classes that the mentor gives them.
+    """
+
+    def __init__(self, images: ResidentImages, labels: Tensor, mentor_labels: Tensor) -> None:
+        self._images = images
+        self._labels = labels.to(images.device)
+        self._mentor_labels = mentor_labels.to(images.device)
+
+    def __len__(self) -> int:
+        return -(-len(self._images) // _BATCH)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for index in torch.arange(len(self._images)).split(_BATCH):
+            here = index.to(self._images.device)
+            yield self._images.take(here), self._labels[here], self._mentor_labels[here]

@@ -1,0 +1,1 @@
+"""Readers: the user's image files, decoded once into one memory-mapped uint8 array."""

@@ -1,0 +1,76 @@
+"""One network that learns from chunks of images and target distributions: the training step of mentors and students."""
+
+from typing import Any
+
+import lightning as L  # noqa: N812 (Lightning's own convention)
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from torch.optim import SGD
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics.classification import MulticlassAccuracy
+
+from mimicbench.recipe import Recipe
+
+Chunk = tuple[Tensor, Tensor]
+"""Images, float [n, C, H, W] in [0, 1], and targets, float [n, K] on the simplex; both on the training device."""
+
+
+class Learner(L.LightningModule):
+    """Cross-entropy against target distributions, by plain SGD.
+
+    One Lightning batch is a *chunk* of many SGD batches: the trajectory is that of plain SGD, while what Lightning costs
+    a batch is paid once a chunk. ``global_step`` counts SGD steps. An epoch's last SGD batch may be smaller.
+
+    Args:
+        network: Images, float [B, C, H, W] in [0, 1], to logits, float [B, K].
+        recipe: Optimiser, batch size and schedule.
+        steps: SGD steps of the whole run; the ``one_cycle`` schedule ends there.
+        classes: K.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe, steps: int, classes: int) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.network = network
+        self.recipe = recipe
+        self.steps = steps
+        self.accuracy = MulticlassAccuracy(classes, average="micro")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits, float [B, K], of images, float [B, C, H, W] in [0, 1]."""
+        logits: Tensor = self.network(images)
+        return logits
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The recipe's optimiser and schedule."""
+        optimizer = self.recipe.optimizer(self.network)
+        scheduler = self.recipe.scheduler(optimizer, self.steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": self.recipe.schedule_unit}}
+
+    def training_step(self, chunk: Chunk, _: int) -> None:
+        """Take the SGD steps of one chunk."""
+        images, targets = chunk
+        optimizer, scheduler = self.optimizers(), self.lr_schedulers()
+        assert isinstance(optimizer, L.pytorch.core.optimizer.LightningOptimizer | SGD)
+        assert isinstance(scheduler, LRScheduler)
+        total = torch.zeros((), device=images.device)
+        batches = zip(images.split(self.recipe.batch_size), targets.split(self.recipe.batch_size), strict=True)
+        for batch, target in batches:
+            loss = F.cross_entropy(self(batch).float(), target)
+            self.manual_backward(loss)
+            optimizer.step()
+            optimizer.zero_grad()
+            # The autocast region spans the chunk, and would go on with the weights' casts of its first step.
+            torch.clear_autocast_cache()
+            if self.recipe.schedule_unit == "step":
+                scheduler.step()
+            total += loss.detach() * len(batch)
+        self.log("train/loss", total / len(images), on_step=False, on_epoch=True, batch_size=len(images))
+
+    def on_train_epoch_end(self) -> None:
+        """Advance a schedule that counts epochs."""
+        if self.recipe.schedule_unit == "epoch":
+            scheduler = self.lr_schedulers()
+            assert isinstance(scheduler, LRScheduler)
+            scheduler.step()

@@ -1,0 +1,51 @@
+"""The black box."""
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+from mimicbench.hardware import Hardware
+
+_BATCH = 1000
+
+
+class Mentor:
+    """A classifier that answers images with probabilities, and does nothing else.
+
+    The network is in evaluation mode and takes no part in autograd.
+
+    Args:
+        network: Images, float [B, C, H, W] in [0, 1], to logits, float [B, K]; it owns its normalisation.
+        classes: The K class names.
+        hardware: Where it runs, and in which arithmetic.
+    """
+
+    def __init__(self, network: nn.Module, classes: tuple[str, ...], hardware: Hardware) -> None:
+        self._network = network.to(hardware.device, memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
+        self._hardware = hardware
+        self.classes = classes
+        self.fingerprint = _content(network)
+        """Names this mentor: equal for equal weights."""
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Class probabilities.
+
+        Args:
+            images: float [B, C, H, W] in [0, 1].
+
+        Returns:
+            float32 [B, K], rows that sum to 1.
+        """
+        with self._hardware.autocast():
+            answers = [self._network(batch).float() for batch in images.split(_BATCH)]
+        return torch.cat(answers).softmax(1)
+
+
+def _content(network: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy())
+    return digest.hexdigest()[:16]

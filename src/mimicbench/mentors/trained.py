@@ -1,0 +1,109 @@
+"""A mentor that is trained here, once, and kept."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L  # noqa: N812 (Lightning's own convention)
+import torch
+from filelock import FileLock
+from lightning.pytorch.callbacks import TQDMProgressBar
+from pydantic import NonNegativeInt, PositiveInt
+from torch import nn
+
+from mimicbench import __version__
+from mimicbench.augmentation import Augmentation
+from mimicbench.errors import UserError
+from mimicbench.files import atomic
+from mimicbench.fingerprint import fingerprint
+from mimicbench.hardware import Hardware
+from mimicbench.mentors.checkpoint import load_network
+from mimicbench.mentors.mentor import Mentor
+from mimicbench.mentors.training import MentorTraining, TaskChunks
+from mimicbench.paths import Paths
+from mimicbench.recipe import Recipe
+from mimicbench.schema import build
+from mimicbench.tasks import Task
+
+
+def trained(
+    task: Task,
+    paths: Paths,
+    hardware: Hardware,
+    *,
+    network: dict[str, Any],
+    seed: NonNegativeInt,
+    max_epochs: PositiveInt,
+    recipe: Recipe,
+    augment: Augmentation | None,
+    checkpoint: Path | None,
+) -> Mentor:
+    """A mentor for ``task``: from ``checkpoint``, else from the cache, else trained now and cached.
+
+    The cached checkpoint's name is made from everything that shaped it. Jobs that start side by side train it once.
+
+    Args:
+        task: What it learns.
+        paths: The cache is in ``cache_dir``.
+        hardware: Where it is trained and runs.
+        network: The network's own configuration, with ``_target_``.
+        seed: Decides the initial weights, orders and augmentation.
+        max_epochs: Passes over the task's training images.
+        recipe: How it is trained.
+        augment: How its training images are changed, if at all.
+        checkpoint: A Lightning checkpoint to use instead, of a module that holds such a network as ``network``.
+
+    Raises:
+        UserError: The checkpoint is missing, unsafe, or of another architecture; the cache cannot be written.
+    """
+    L.seed_everything(seed, workers=True, verbose=False)
+    module = build("mentor.network", network, len(task.classes), task.size, recipe.dropout)
+    if checkpoint is None:
+        shaped_by = {
+            "task": task.fingerprint,
+            "network": network,
+            "seed": seed,
+            "max_epochs": max_epochs,
+            "recipe": vars(recipe),
+            "augment": None if augment is None else vars(augment),
+            "arithmetic": [hardware.device.type, hardware.precision],
+            "versions": [torch.__version__, __version__],
+        }
+        checkpoint = paths.cache_dir / "mentors" / f"{fingerprint(shaped_by)}.ckpt"
+        try:
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(checkpoint.with_suffix(".lock")):
+                if not checkpoint.exists():
+                    _train(module, task, hardware, seed, max_epochs, recipe, augment, checkpoint)
+        except OSError as error:
+            raise UserError(f"paths.cache_dir={paths.cache_dir} cannot be written: {error.strerror}.") from None
+    load_network(module, checkpoint, "mentor.checkpoint")
+    return Mentor(module, task.classes, hardware)
+
+
+def _train(
+    module: nn.Module,
+    task: Task,
+    hardware: Hardware,
+    seed: int,
+    epochs: int,
+    recipe: Recipe,
+    augment: Augmentation | None,
+    checkpoint: Path,
+) -> None:
+    chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size)
+    steps = epochs * -(-len(task.train.labels) // recipe.batch_size)
+    trainer = L.Trainer(
+        accelerator=hardware.accelerator,
+        devices=1,
+        precision=hardware.precision,
+        max_epochs=epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        callbacks=[TQDMProgressBar()],
+    )
+    learner = MentorTraining(module.to(memory_format=torch.channels_last), recipe, steps, len(task.classes))  # type: ignore[call-overload]
+    trainer.fit(learner, datamodule=chunks)
+    with atomic(checkpoint) as temporary:
+        trainer.save_checkpoint(temporary, weights_only=True)

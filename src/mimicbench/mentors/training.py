@@ -1,0 +1,76 @@
+"""How a mentor learns its task."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import lightning as L  # noqa: N812 (Lightning's own convention)
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from mimicbench.augmentation import Augmentation
+from mimicbench.counter_rng import permutation
+from mimicbench.evaluation import Batch, Evaluation
+from mimicbench.learner import Chunk, Learner
+from mimicbench.resident import ResidentImages
+from mimicbench.tasks import Task
+
+_BATCHES_PER_CHUNK = 8
+
+
+class MentorTraining(Learner):
+    """A mentor learning its task."""
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Count one batch of test images."""
+        images, labels, _mentor_labels = batch
+        self.accuracy.update(self(images).argmax(1), labels)
+        self.log("test/accuracy", self.accuracy, on_epoch=True, prog_bar=True, batch_size=len(images))
+
+
+class TaskChunks(L.LightningDataModule):
+    """The task's training images in a new order every epoch, augmented.
+
+    Args:
+        task: The task.
+        device: Where the training runs.
+        seed: Decides orders and augmentation.
+        augment: How images are changed, if at all.
+        batch_size: Samples in an SGD step.
+    """
+
+    def __init__(
+        self, task: Task, device: torch.device, seed: int, augment: Augmentation | None, batch_size: int
+    ) -> None:
+        super().__init__()
+        self._images = ResidentImages(task.train.images, device)
+        self._targets = F.one_hot(torch.tensor(task.train.labels), len(task.classes)).float().to(device)
+        labels = torch.tensor(task.test.labels)
+        self._evaluation = Evaluation(ResidentImages(task.test.images, device), labels, labels)
+        self._seed = seed
+        self._augment = augment
+        self._chunk = batch_size * _BATCHES_PER_CHUNK
+
+    def train_dataloader(self) -> "TaskChunks":
+        """Chunks of the current epoch."""
+        return self
+
+    def val_dataloader(self) -> Evaluation:
+        """The test images."""
+        return self._evaluation
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Chunks are made on the device."""
+        return batch
+
+    def __len__(self) -> int:
+        return -(-len(self._images) // self._chunk)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        assert self.trainer is not None
+        epoch = self.trainer.current_epoch
+        order = torch.from_numpy(permutation(self._seed, epoch, len(self._images)))
+        for start, index in zip(range(0, len(order), self._chunk), order.split(self._chunk), strict=True):
+            images = self._images.take(index)
+            if self._augment is not None:
+                images = self._augment(images, self._seed, epoch, start)
+            yield images, self._targets[index.to(images.device)]

@@ -1,0 +1,56 @@
+"""The door."""
+
+from abc import ABC, abstractmethod
+from typing import final
+
+from pydantic import PositiveInt
+from torch import Tensor
+
+from mimicbench.errors import QueryBudgetExceeded
+from mimicbench.mentors import Mentor
+
+
+class Oracle(ABC):
+    """Answers queries to a mentor: counts them, keeps to a budget, and decides what a reply reveals.
+
+    A subclass says in :meth:`reply` what the attacker gets to see, and declares its own parameters after the ``*`` of its
+    constructor.
+
+    Args:
+        mentor: What answers.
+        budget: Most images that it will ever answer; None for no limit.
+    """
+
+    def __init__(self, mentor: Mentor, *, budget: PositiveInt | None) -> None:
+        self.__mentor = mentor
+        self.budget = budget
+        self.asked = 0
+
+    @final
+    def ask(self, images: Tensor) -> Tensor:
+        """Send a query.
+
+        Args:
+            images: float [B, C, H, W] in [0, 1].
+
+        Returns:
+            float32 [B, K], rows on the simplex, without gradients.
+
+        Raises:
+            QueryBudgetExceeded: The budget does not cover all B images; none was sent.
+        """
+        if self.budget is not None and self.asked + len(images) > self.budget:
+            raise QueryBudgetExceeded(
+                f"oracle.budget={self.budget} does not cover {len(images):,} more images after {self.asked:,}; "
+                f"raise it or ask for less."
+            )
+        self.asked += len(images)
+        return self.reply(self.__mentor(images))
+
+    def recall(self, count: int) -> None:
+        """Count queries of this run that an earlier process sent and whose replies were kept."""
+        self.asked += count
+
+    @abstractmethod
+    def reply(self, probabilities: Tensor) -> Tensor:
+        """What the attacker sees of the mentor's probabilities; both float32 [B, K], rows on the simplex."""

@@ -1,0 +1,13 @@
+"""The unprotected mentor."""
+
+from torch import Tensor
+
+from mimicbench.oracles.oracle import Oracle
+
+
+class Softmax(Oracle):
+    """Replies with the mentor's probabilities (paper, section 4.1)."""
+
+    def reply(self, probabilities: Tensor) -> Tensor:
+        """The probabilities themselves."""
+        return probabilities

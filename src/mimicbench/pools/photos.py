@@ -1,0 +1,97 @@
+"""The embedded pool: random crops of the photographs that scikit-image and scikit-learn ship. Needs no network."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from hashlib import blake2b
+from importlib.resources import files
+
+import numpy as np
+from PIL import Image
+from pydantic import PositiveInt
+
+from mimicbench.errors import UserError
+from mimicbench.images import decode
+from mimicbench.images.cache import load
+from mimicbench.images.source import Block
+from mimicbench.paths import Paths
+from mimicbench.pools.pool import Pool
+
+# Files inside the installed packages; scikit-image fetches its other pictures from the network.
+_PHOTOS = {
+    "skimage": [
+        f"data/{name}"
+        for name in (
+            "astronaut.png brick.png camera.png cell.png chelsea.png clock_motion.png coffee.png coins.png grass.png "
+            "gravel.png hubble_deep_field.jpg ihc.png moon.png motorcycle_left.png page.png retina.jpg rocket.jpg text.png"
+        ).split()
+    ],
+    "sklearn": ["datasets/images/china.jpg", "datasets/images/flower.jpg"],
+}
+_BLOCK = 2048
+_SMALLEST = 16  # pixels: crops smaller than this are blurs
+
+
+def photos(paths: Paths, size: int, *, crops: PositiveInt, seed: int) -> Pool:
+    """Square crops at random places, of sides from 16 pixels to the whole photograph, half of them mirrored.
+
+    Args:
+        paths: Where the cache lies.
+        size: Height and width to which crops are resized, in pixels.
+        crops: How many.
+        seed: Decides them all.
+
+    Returns:
+        uint8 [crops, size, size, 3].
+
+    Raises:
+        UserError: The cache cannot be written, or an installed package lacks one of the photographs.
+    """
+    cached = load(_Crops(size, crops, seed), paths.cache_dir)
+    return Pool(cached.images, cached.fingerprint)
+
+
+@dataclass(frozen=True)
+class _Crops:
+    size: int
+    crops: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return "photos"
+
+    def identity(self) -> list[str]:
+        contents = [blake2b(data, digest_size=16).hexdigest() for data in self._encoded.values()]
+        return ["photos", f"{self.size} {self.crops} {self.seed}", *contents]
+
+    def expected(self) -> int:
+        return self.crops
+
+    def blocks(self) -> Iterator[Block]:
+        pictures = [decode.read(data, name, convert=True) for name, data in self._encoded.items()]
+        rng = np.random.default_rng(self.seed)
+        for start in range(0, self.crops, _BLOCK):
+            draws = rng.random((min(_BLOCK, self.crops - start), 5))  # picture, side, left, top, mirrored
+            yield Block(decode.decode_all(draws, partial(self._crop, pictures), self.size))
+
+    def _crop(self, pictures: list[Image.Image], draw: np.ndarray) -> Image.Image:
+        picture = pictures[int(draw[0] * len(pictures))]
+        largest = min(picture.size)
+        side = _SMALLEST * (largest / _SMALLEST) ** draw[1]  # every scale equally likely
+        left, top = draw[2] * (picture.width - side), draw[3] * (picture.height - side)
+        crop = picture.resize(
+            (self.size, self.size), Image.Resampling.BICUBIC, (left, top, left + side, top + side), reducing_gap=2
+        )
+        return crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if draw[4] < 0.5 else crop
+
+    @cached_property
+    def _encoded(self) -> dict[str, bytes]:
+        paths = {f"{package}/{name}": files(package) / name for package, names in _PHOTOS.items() for name in names}
+        try:
+            return {name: path.read_bytes() for name, path in paths.items()}
+        except OSError as error:
+            raise UserError(
+                f"The photograph {error.filename} cannot be read ({error.strerror}); "
+                "install scikit-image and scikit-learn again, or choose another pool."
+            ) from None

@@ -1,0 +1,58 @@
+"""Images that stay where the training runs, as bytes, and become floats a chunk at a time."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class ResidentImages:
+    """A set of images on the training device.
+
+    On the CPU this is the memory map itself: nothing is copied. Elsewhere the bytes are copied once.
+
+    Args:
+        images: uint8 [N, H, W, C].
+        device: Where the training runs.
+    """
+
+    def __init__(self, images: np.ndarray, device: torch.device) -> None:
+        self._pixels = torch.from_numpy(images).to(device)
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self._pixels.device
+
+    def take(self, index: Tensor) -> Tensor:
+        """Images by number.
+
+        Args:
+            index: int64 [B], on any device, values 0..N-1.
+
+        Returns:
+            float32 [B, C, H, W] in [0, 1], channels last in memory.
+        """
+        return self._bytes(index).float().div_(255).permute(0, 3, 1, 2)
+
+    def blend(self, index: Tensor, weight: Tensor) -> Tensor:
+        """Weighted sums of images, in pixel space.
+
+        Args:
+            index: int64 [B, n], values 0..N-1.
+            weight: float32 [B, n].
+
+        Returns:
+            float32 [B, C, H, W], ``sum_j weight[:, j] * image[index[:, j]]``; in [0, 1] where the weights of a row are
+            not negative and sum to 1. Channels last in memory.
+        """
+        scale = (weight / 255).to(self.device)[:, :, None, None, None]
+        blended = self._bytes(index[:, 0]) * scale[:, 0]
+        for j in range(1, index.shape[1]):
+            blended.addcmul_(self._bytes(index[:, j]).float(), scale[:, j])
+        return blended.permute(0, 3, 1, 2)
+
+    def _bytes(self, index: Tensor) -> Tensor:
+        return self._pixels.index_select(0, index.to(self.device))

@@ -1,0 +1,113 @@
+"""What a job leaves behind, and many of them as one table."""
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mimicbench.files import atomic
+
+FILE = "result.json"
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Images sent to the oracle to be answered for training.
+
+    Attributes:
+        total: All of them.
+        unique: How many of them differ.
+        budget: The most that the oracle would have answered; None for no limit.
+    """
+
+    total: int
+    unique: int
+    budget: int | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished job. Accuracies are fractions; the last epoch's student is the one measured.
+
+    Attributes:
+        task: Name of the task.
+        pool: Name of the pool.
+        attack: Name of the attack.
+        oracle: Name of the oracle.
+        mentor: Name of the mentor.
+        student: Name of the student's network.
+        seed: The student's seed.
+        mentor_accuracy: The mentor's, on the task's test images.
+        student_accuracy: The student's, on the same.
+        relative_accuracy: The student's accuracy divided by the mentor's.
+        fidelity: Share of test images on which student and mentor give the same label.
+        queries: What was asked.
+        epochs: Epochs of the student.
+        sgd_steps: SGD steps of the student.
+        train_seconds: Wall time of the student's training, asking included, evaluation not.
+        samples_per_second: Training samples by ``train_seconds``.
+        device: Where it ran.
+        precision: In which arithmetic.
+        versions: Of Python and of the packages that the numbers depend on.
+        config: The whole configuration, resolved.
+    """
+
+    task: str
+    pool: str
+    attack: str
+    oracle: str
+    mentor: str
+    student: str
+    seed: int
+    mentor_accuracy: float
+    student_accuracy: float
+    relative_accuracy: float
+    fidelity: float
+    queries: Queries
+    epochs: int
+    sgd_steps: int
+    train_seconds: float
+    samples_per_second: float
+    device: str
+    precision: str
+    versions: dict[str, str]
+    config: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write ``result.json`` into a job's folder, whole or not at all."""
+        with atomic(folder / FILE) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that the numbers depend on."""
+    packages = ("mimicbench", "torch", "lightning", "torchmetrics", "numpy")
+    return {"python": platform.python_version()} | {package: version(package) for package in packages}
+
+
+def load(*folders: Path) -> pd.DataFrame:
+    """The results under some folders, such as sweeps: one row a finished job, in the order of their paths.
+
+    Args:
+        folders: Searched for ``result.json`` at any depth.
+
+    Returns:
+        Columns as the keys of ``result.json``, those of ``queries`` as ``queries.total`` and so on, and ``folder``.
+        ``versions`` and ``config`` stay dictionaries. Empty if nothing has finished.
+    """
+    files = [file for folder in folders for file in sorted(folder.rglob(FILE), key=_natural)]
+    rows = []
+    for file in files:
+        row = json.loads(file.read_text())
+        queries = {f"queries.{key}": value for key, value in row.pop("queries").items()}
+        rows.append(row | queries | {"folder": str(file.parent)})
+    return pd.DataFrame(rows)
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sorts ``10-…`` after ``9-…``."""
+    return [(int(head) if (head := part.partition("-")[0]).isdigit() else -1, part) for part in path.parts]

@@ -1,0 +1,106 @@
+"""One job, from its configuration to its ``result.json``: the only place that builds what the configuration names."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L  # noqa: N812 (Lightning's own convention)
+import torch
+from lightning.pytorch.callbacks import Timer
+from omegaconf import DictConfig
+
+from mimicbench.attacks import Attack
+from mimicbench.evaluation import Evaluation
+from mimicbench.fingerprint import fingerprint
+from mimicbench.hardware import Hardware, use_all_cores
+from mimicbench.loggers import closed
+from mimicbench.mentors import Mentor
+from mimicbench.oracles import Oracle
+from mimicbench.pools import Pool
+from mimicbench.resident import ResidentImages
+from mimicbench.results import Queries, Result, versions
+from mimicbench.schema import Config, build, check
+from mimicbench.student import Student
+from mimicbench.tasks import Task
+
+
+def run(cfg: DictConfig) -> Result:
+    """Run one job: train or load the mentor, mimic it through the oracle, measure the student.
+
+    Args:
+        cfg: The composed configuration.
+
+    Returns:
+        What was measured; the same is in ``result.json`` in ``paths.output_dir``.
+
+    Raises:
+        UserError: A mistake in the configuration or in the data; its sentence says which.
+    """
+    config = check(cfg)
+    use_all_cores()
+    hardware = Hardware.choose(config.trainer["accelerator"], config.trainer["precision"])
+
+    task: Task = build("task", config.task, config.paths)
+    pool: Pool = build("pool", config.pool, config.paths, task.size)
+    budget = config.oracle["budget"]
+    attack: Attack = build("attack", config.attack, pool, config.seed, config.trainer["max_epochs"], budget)
+    mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware)
+    oracle: Oracle = build("oracle", config.oracle, mentor)
+
+    images = ResidentImages(task.test.images, hardware.device)
+    labels = torch.from_numpy(task.test.labels)
+    mentor_labels = torch.cat([mentor(images.take(part)).argmax(1) for part in torch.arange(len(images)).split(1000)])
+    mentor_accuracy = float((mentor_labels.cpu() == labels).float().mean())
+    attack.attach(oracle, Evaluation(images, labels, mentor_labels), hardware.device, _replies(config, mentor, pool))
+
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
+    network = network.to(memory_format=torch.channels_last)
+    student = Student(network, attack.recipe, attack.steps, len(task.classes))
+    timer = Timer()
+    trainer = _trainer(config, hardware, attack.epochs, timer)
+    with closed(trainer.loggers):
+        for logger in trainer.loggers:
+            logger.log_hyperparams(_plain(config))
+        trainer.fit(student, datamodule=attack)
+
+    accuracy = float(trainer.callback_metrics["test/accuracy"])
+    train_seconds = timer.time_elapsed("train") - timer.time_elapsed("validate")
+    result = Result(
+        **{key: getattr(config, key)["name"] for key in ("task", "pool", "attack", "oracle", "mentor", "student")},
+        seed=config.seed,
+        mentor_accuracy=mentor_accuracy,
+        student_accuracy=accuracy,
+        relative_accuracy=accuracy / mentor_accuracy,
+        fidelity=float(trainer.callback_metrics["test/fidelity"]),
+        queries=Queries(oracle.asked, attack.unique_queries, budget),
+        epochs=trainer.current_epoch,
+        sgd_steps=trainer.global_step,
+        train_seconds=train_seconds,
+        samples_per_second=sum(map(attack.samples, range(attack.epochs))) / train_seconds,
+        device=hardware.name,
+        precision=hardware.precision,
+        versions=versions(),
+        config=_plain(config),
+    )
+    result.save(config.paths.output_dir)
+    return result
+
+
+def _trainer(config: Config, hardware: Hardware, epochs: int, timer: Timer) -> L.Trainer:
+    loggers = [build(f"logger.{key}", node) for key, node in config.logger.items()]
+    callbacks = [build(f"callbacks.{key}", node) for key, node in config.callbacks.items()]
+    settled = {"precision": hardware.precision, "accelerator": hardware.accelerator, "max_epochs": epochs}
+    extra = {"logger": loggers, "callbacks": [*callbacks, timer], "reload_dataloaders_every_n_epochs": 1}
+    trainer: L.Trainer = build("trainer", config.trainer | settled | extra)
+    return trainer
+
+
+def _replies(config: Config, mentor: Mentor, pool: Pool) -> Path:
+    """Where replies that are asked for once are kept: beside the run, named by all that they depend on."""
+    queries = {key: value for key, value in config.attack.items() if key not in ("recipe", "augment")}
+    name = fingerprint(mentor.fingerprint, pool.fingerprint, config.oracle, queries, config.seed)
+    return config.paths.output_dir / "replies" / f"{name}.npy"
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    return config.model_dump(mode="json")

@@ -1,0 +1,155 @@
+"""Checks the configuration at the door, and builds what it names.
+
+A component's configuration *is* its constructor's signature: the keyword-only arguments of the class or function under
+``_target_`` are the keys that its YAML file may hold, with their types and limits. What stands before the ``*``
+comes from the run itself (a pool, a mentor, the seed) and cannot be configured. A new component therefore needs no
+schema of its own, and a key that nobody reads cannot exist. ``name`` is what results call a component by; one
+that takes no such argument is not given it.
+"""
+
+import difflib
+import inspect
+import math
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError, create_model
+
+from mimicbench.errors import UserError
+from mimicbench.paths import Paths
+
+
+class Config(BaseModel):
+    """The sections of ``conf/train.yaml``; each section is checked against the component that it names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seed: NonNegativeInt
+    task: dict[str, Any]
+    pool: dict[str, Any]
+    mentor: dict[str, Any]
+    oracle: dict[str, Any]
+    attack: dict[str, Any]
+    student: dict[str, Any]
+    trainer: dict[str, Any]
+    logger: dict[str, dict[str, Any]]
+    callbacks: dict[str, dict[str, Any]]
+    paths: Paths
+
+    def components(self) -> dict[str, dict[str, Any]]:
+        """Every configured component under its dotted key."""
+        single = ("task", "pool", "mentor", "oracle", "attack", "student", "trainer")
+        nested = {f"{group}.{key}": node for group in ("logger", "callbacks") for key, node in getattr(self, group).items()}
+        return {key: getattr(self, key) for key in single} | nested
+
+
+def check(cfg: DictConfig | Mapping[str, Any]) -> Config:
+    """Check a whole configuration before anything is read or trained.
+
+    Args:
+        cfg: The composed configuration.
+
+    Returns:
+        The same configuration with interpolations resolved, as plain containers.
+
+    Raises:
+        UserError: A key is unknown, missing, of a wrong type or outside its limits. The sentence names it.
+    """
+    try:
+        plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True) if isinstance(cfg, DictConfig) else cfg
+    except OmegaConfBaseException as error:
+        raise UserError(f"The configuration cannot be resolved: {str(error).splitlines()[0]}") from None
+    try:
+        config = Config.model_validate(plain)
+    except ValidationError as error:
+        raise UserError(_sentence(error, "", Config.model_fields)) from None
+    for key, node in config.components().items():
+        arguments(key, node)
+    return config
+
+
+def build(key: str, node: Mapping[str, Any], *given: Any) -> Any:
+    """Construct the component that ``node`` names.
+
+    Args:
+        key: Where the node stands in the configuration, for error messages, such as ``attack``.
+        node: Plain mapping with ``_target_``, and the component's own keys.
+        given: What the run provides, in the order of the constructor's arguments before its ``*``.
+
+    Returns:
+        What the target returns.
+
+    Raises:
+        UserError: As :func:`check`, and whatever the constructor itself refuses.
+    """
+    return _target(key, node)(*given, **arguments(key, node))
+
+
+def arguments(key: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyword arguments that ``node`` gives its target, converted to the annotated types.
+
+    Raises:
+        UserError: A key is unknown, missing, of a wrong type or outside its limits.
+    """
+    parameters = _configurable(_target(key, node))
+    extra = "allow" if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else "forbid"
+    fields = {
+        name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    }
+    model = create_model("Arguments", __config__=ConfigDict(extra=extra, arbitrary_types_allowed=True), **fields)  # type: ignore[call-overload]
+    values = {name: value for name, value in node.items() if name != "_target_" and (name in fields or name != "name")}
+    try:
+        checked = model.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_sentence(error, key, fields)) from None
+    return {name: getattr(checked, name) for name in values}
+
+
+def _target(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:
+    if not isinstance(node.get("_target_"), str):
+        raise UserError(f"{key} names no _target_; choose one of the files in conf/{key.split('.')[0]}/.")
+    try:
+        return typing.cast(Callable[..., Any], get_object(node["_target_"]))
+    except Exception as error:
+        raise UserError(f"{key}._target_ '{node['_target_']}' cannot be imported: {error}") from None
+
+
+def _configurable(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(target, eval_str=_ours(target)).parameters
+    named = {
+        name: p if _ours(target) else p.replace(annotation=_simple(p.annotation))
+        for name, p in parameters.items()
+        if p.kind is not p.VAR_POSITIONAL
+    }
+    keyword_only = {name: p for name, p in named.items() if p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD)}
+    return keyword_only if _ours(target) or any(p.kind is p.KEYWORD_ONLY for p in named.values()) else named
+
+
+def _ours(target: Callable[..., Any]) -> bool:
+    return (getattr(target, "__module__", None) or "").partition(".")[0] != "lightning"
+
+
+def _simple(annotation: Any) -> Any:
+    """A foreign annotation, if it is one that plain YAML values can be checked against."""
+    parts = typing.get_args(annotation) or (annotation,)
+    return annotation if all(part in (int, float, bool, str, type(None)) for part in parts) else Any
+
+
+def _sentence(error: ValidationError, key: str, known: Mapping[str, Any]) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in (key, *first["loc"]) if part != "")
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(sorted(known))}."
+        return f"{place} is not a key of the configuration{hint}"
+    if first["type"] in ("missing", "missing_argument"):
+        return f"{place} is missing; give it a value."
+    value = first["input"]
+    shown = value if isinstance(value, int | str | bool) or (isinstance(value, float) and math.isfinite(value)) else repr(value)
+    return f"{place}={shown} is refused: {first['msg'][0].lower()}{first['msg'][1:]}."

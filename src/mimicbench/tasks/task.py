@@ -1,0 +1,40 @@
+"""What a task is: the mentor's classes and its own train and test images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images with their classes.
+
+    Attributes:
+        images: uint8 [N, H, W, C], RGB, values 0..255; usually a read-only memory map.
+        labels: int64 [N], values 0..K-1.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a mentor does. The student never trains on any of it.
+
+    Attributes:
+        classes: The K class names, in the order of their labels.
+        train: What the mentor learns from.
+        test: What mentor and student are compared on.
+        fingerprint: Names this content: equal for equal images and labels, and only for those.
+    """
+
+    classes: tuple[str, ...]
+    train: LabelledImages
+    test: LabelledImages
+    fingerprint: str
+
+    @property
+    def size(self) -> int:
+        """Height and width of an image, in pixels."""
+        return int(self.test.images.shape[1])
