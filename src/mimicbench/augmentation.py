@@ -39,7 +39,7 @@ class Augmentation:
             start: Place of the first image in its epoch.
 
         Returns:
-            float [B, C, H, W]. Pixels from beyond the border mirror those within.
+            float [B, C, H, W], channels last in memory. Pixels from beyond the border mirror those within.
         """
         count, _, height, width = images.shape
         draws = uniforms("augmentation", seed, epoch, start, start + count, 4)
@@ -55,4 +55,5 @@ class Augmentation:
         theta[:, 1, 1] = np.cos(angle)
         theta[:, :, 2] = shifts * (2 / width, 2 / height)
         grid = F.affine_grid(torch.from_numpy(theta).to(images.device), list(images.shape), align_corners=False)
-        return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+        changed = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+        return changed.contiguous(memory_format=torch.channels_last)

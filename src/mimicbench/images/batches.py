@@ -1,10 +1,13 @@
 """The batch files of CIFAR-10 and of down-sampled ImageNet: one array of flat images a file, pickled or ``.npz``.
 
-Both hold ``data``, uint8 [N, 3072], each row 1,024 red values, then green, then blue (row-major, 32×32), and
+Both hold ``data``, uint8 [N, 3072], each row 1,024 red values, then green, then blue (row-major, 32x32), and
 ``labels``, a list of N integers.
 """
 
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,8 +71,8 @@ class BatchImages:
         return ["batches", f"{self.size} {self.classes}", *stamps(self.files, self.folder)]
 
     def expected(self) -> int:
-        """As in :class:`~mimicbench.images.source.Source`; a pickle tells its size only when it is read."""
-        return sum(_rows(path) if path.suffix == ".npz" else path.stat().st_size // _VALUES for path in self.files)
+        """As in :class:`~mimicbench.images.source.Source`; guesses from the sizes of the files."""
+        return sum(map(_rows, self.files))
 
     def blocks(self) -> Iterator[Block]:
         """As in :class:`~mimicbench.images.source.Source`; holds one file's array at a time."""
@@ -98,9 +101,8 @@ class BatchImages:
                 f"not {labels.dtype} {list(labels.shape)}; fetch it again."
             )
         if labels.min() < 0 or labels.max() >= (self.classes or 0):
-            raise UserError(
-                f"{path} has labels from {labels.min()} to {labels.max()}; they must lie in 0..{(self.classes or 0) - 1}."
-            )
+            limits = f"0..{(self.classes or 0) - 1}"
+            raise UserError(f"{path} has labels from {labels.min()} to {labels.max()}; they must lie in {limits}.")
         return labels.astype(np.int64)
 
 
@@ -109,8 +111,8 @@ def _data(content: Mapping[str, Any], path: Path) -> np.ndarray:
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (_VALUES,) or not len(data):
         found = f"{data.dtype} {list(data.shape)}" if isinstance(data, np.ndarray) else f"{type(data).__name__}"
         raise UserError(
-            f"{path} must hold 'data' as uint8 [N, {_VALUES}] (32×32 pixels, red, green, blue), not {found}; "
-            "put the 32×32 version of the data set there."
+            f"{path} must hold 'data' as uint8 [N, {_VALUES}] (32x32 pixels, red, green, blue), not {found}; "
+            "put the 32x32 version of the data set there."
         )
     return data
 
@@ -125,3 +127,21 @@ def _pickle(path: Path) -> dict[str, Any]:
 def _npz(path: Path) -> dict[str, Any]:
     with _opened(path) as file:
         return {name: file[name] for name in ("data", "labels") if name in file.files}
+
+
+def _rows(path: Path) -> int:
+    if path.suffix != ".npz":
+        return path.stat().st_size // _VALUES
+    with _opened(path) as file:
+        return sum(part.file_size // _VALUES for part in file.zip.filelist if part.filename == "data.npy")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path} is no .npz archive, or it is cut short; fetch it again.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            yield file
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} cannot be read as .npz ({error}); fetch it again.") from None

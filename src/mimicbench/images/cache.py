@@ -9,7 +9,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +109,7 @@ def _decode(source: Source, entry: _Entry) -> None:
         with entry.writing():
             file = part.open("wb")
         with file, tqdm(total=source.expected(), desc=f"Decoding {source.name}", unit=" images") as bar:
-            labels, fingerprint = _write(source, entry, file, bar)
+            labels, fingerprint = _write(source, entry, file, bar.update)
         with entry.writing():
             if labels is not None:
                 np.save(entry.path(".labels.npy"), labels)
@@ -119,7 +119,9 @@ def _decode(source: Source, entry: _Entry) -> None:
         part.unlink(missing_ok=True)
 
 
-def _write(source: Source, entry: _Entry, file: BinaryIO, bar: "tqdm[None]") -> tuple[np.ndarray | None, str]:
+def _write(
+    source: Source, entry: _Entry, file: BinaryIO, advance: Callable[[int], object]
+) -> tuple[np.ndarray | None, str]:
     fingerprint = Fingerprint()
     shape: tuple[int, ...] = (0,)
     labels = []
@@ -132,7 +134,7 @@ def _write(source: Source, entry: _Entry, file: BinaryIO, bar: "tqdm[None]") -> 
             if file.tell() == 0:
                 file.write(_header(shape))
             file.write(np.ascontiguousarray(block.images).data)
-        bar.update(len(block.images))
+        advance(len(block.images))
     with entry.writing():
         file.seek(0)
         file.write(_header(shape))  # now with the true number of images

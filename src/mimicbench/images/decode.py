@@ -8,31 +8,27 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mimicbench.errors import UserError
 
 _Item = TypeVar("_Item")
 
 
-class NotRGB(Exception):
-    """The image has another mode than RGB, and conversion was not asked for."""
-
-
-def read(data: bytes | Path, where: str, *, convert: bool) -> Image.Image:
+def read(data: bytes | Path, where: str, *, refuse_with: str | None = None) -> Image.Image:
     """Decode one image, turned upright if its EXIF data says so.
 
     Args:
         data: The encoded image, or its file.
         where: Names the image in errors.
-        convert: Turn grey, palette and CMYK images into RGB, and lay transparent ones on white.
+        refuse_with: Refuse images that are not RGB, with this advice. None: turn grey, palette and CMYK images into
+            RGB, and lay transparent ones on white.
 
     Returns:
         An image of mode RGB.
 
     Raises:
-        NotRGB: The image is not RGB and ``convert`` is false.
-        UserError: The image cannot be decoded, or has more than 8 bits a channel.
+        UserError: The image cannot be decoded, is refused, or has more than 8 bits a channel.
     """
     try:
         with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
@@ -44,8 +40,8 @@ def read(data: bytes | Path, where: str, *, convert: bool) -> Image.Image:
         ) from None
     if upright.mode == "RGB":
         return upright
-    if not convert:
-        raise NotRGB(upright.mode)
+    if refuse_with is not None:
+        raise UserError(f"{where} is {_MODES.get(upright.mode, upright.mode)}, not RGB; {refuse_with}.")
     if upright.mode.startswith(("I", "F")):
         raise UserError(f"{where} has more than 8 bits a channel (mode {upright.mode}); save it as 8-bit RGB.")
     if upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
@@ -55,18 +51,18 @@ def read(data: bytes | Path, where: str, *, convert: bool) -> Image.Image:
 
 
 def fit(image: Image.Image, size: int) -> Image.Image:
-    """The largest centred square of the image, resized to ``size`` × ``size`` (bicubic, antialiased)."""
+    """The largest centred square of the image, resized to ``size`` x ``size`` (bicubic, antialiased)."""
     if image.size == (size, size):
         return image
     return ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
 
 
-def decode_all(items: Sequence[_Item], decode: Callable[[_Item], Image.Image], size: int) -> np.ndarray:
+def decode_all(items: Sequence[_Item] | np.ndarray, decode: Callable[[_Item], Image.Image], size: int) -> np.ndarray:
     """Decode many images at once, in as many threads as there are cores.
 
     Args:
         items: What to decode.
-        decode: Gives the RGB image, ``size`` × ``size``, of one item.
+        decode: Gives the RGB image, ``size`` x ``size``, of one item.
         size: Height and width.
 
     Returns:
@@ -93,8 +89,9 @@ def cores() -> int:
 
 
 _SLICE = 256  # images a thread takes at a time
+_MODES = {"1": "black and white", "L": "grey", "P": "an image with a palette"}
 
 
 def _reason(error: Exception) -> str:
     # Pillow names the address of a memory buffer, which tells a user nothing.
-    return "unknown format" if isinstance(error, Image.UnidentifiedImageError) else str(error) or type(error).__name__
+    return "unknown format" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__

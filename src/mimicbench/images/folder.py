@@ -18,12 +18,12 @@ _FILES = 1024  # files a block
 
 def image_files(folder: Path) -> list[Path]:
     """All image files under a folder, known by their endings, sorted; hidden files and folders are left out."""
-    found = []
+    found: list[str] = []
     for place, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         images = (name for name in names if name.lower().endswith(_ENDINGS) and not name.startswith("."))
-        found.extend(Path(place, name) for name in images)
-    return sorted(found)
+        found.extend(f"{place}/{name}" for name in images)
+    return [Path(path) for path in sorted(found)]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,9 @@ def split_files(folder: Path, split: str) -> list[Path]:
     files = [path for path in below(folder, "*.parquet") if name.fullmatch(path.name) or path.parent.name == split]
     for path in files:
         shard = re.fullmatch(r"(.*-)\d+(-of-(\d+)\.parquet)", path.name)
-        for index in range(int(shard[3])) if shard else ():
+        if shard is None:
+            continue
+        for index in range(int(shard[3])):
             sibling = path.with_name(f"{shard[1]}{index:0{len(shard[3])}}{shard[2]}")
             if not sibling.is_file():
                 raise UserError(f"{sibling} is missing, though {path.name} lies beside it; fetch the data set again.")
@@ -115,17 +117,17 @@ class ParquetImages:
         where = f"Row {index} of {path}"
         if data is None:
             raise UserError(f"{where} has no image bytes in column '{column}'; fetch the data set again.")
-        image = decode.read(data, where, convert=True)
+        image = decode.read(data, where)
         if image.size != (self.stored, self.stored):
             raise UserError(
-                f"{where} is {image.width}×{image.height} pixels where {self.stored}×{self.stored} are expected; "
+                f"{where} is {image.width}x{image.height} pixels where {self.stored}x{self.stored} are expected; "
                 "put the right data set there."
             )
         return decode.fit(image, self.size)
 
     def _labels(self, batch: pa.RecordBatch, path: Path, first: int) -> np.ndarray:
         column = batch.column("label")
-        labels = column.fill_null(-1).to_numpy().astype(np.int64)
+        labels: np.ndarray = column.fill_null(-1).to_numpy().astype(np.int64)
         wrong = np.flatnonzero((labels < 0) | (labels >= (self.classes or 0)))
         if wrong.size:
             raise UserError(

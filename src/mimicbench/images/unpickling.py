@@ -8,16 +8,17 @@ import numpy as np
 
 from mimicbench.errors import UserError
 
+_reconstruct: Any = np.empty(0).__reduce__()[0]
+_scalar: Any = np.int64(0).__reduce__()[0]
+
 # Whatever a pickle does, it does by calling what ``find_class`` returns. So this list is all that it can do.
-_MULTIARRAY = np._core.multiarray if hasattr(np, "_core") else np.core.multiarray
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    **{
-        (f"numpy.{core}.multiarray", name): getattr(_MULTIARRAY, name)
-        for core in ("core", "_core")  # NumPy 1 and 2
-        for name in ("_reconstruct", "scalar")
-    },
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,  # NumPy 1
+    ("numpy.core.multiarray", "scalar"): _scalar,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,  # NumPy 2
+    ("numpy._core.multiarray", "scalar"): _scalar,
     **{
         (module, kind.__name__): kind
         for module in ("builtins", "__builtin__")  # Python 3 and 2

@@ -1,4 +1,4 @@
-"""ImageNet at 32×32 pixels (Chrabaszcz, Loshchilov & Hutter, 2017), without its labels."""
+"""ImageNet at 32x32 pixels (Chrabaszcz, Loshchilov & Hutter, 2017), without its labels."""
 
 from pathlib import Path
 

@@ -20,11 +20,24 @@ from mimicbench.pools.pool import Pool
 # Files inside the installed packages; scikit-image fetches its other pictures from the network.
 _PHOTOS = {
     "skimage": [
-        f"data/{name}"
-        for name in (
-            "astronaut.png brick.png camera.png cell.png chelsea.png clock_motion.png coffee.png coins.png grass.png "
-            "gravel.png hubble_deep_field.jpg ihc.png moon.png motorcycle_left.png page.png retina.jpg rocket.jpg text.png"
-        ).split()
+        "data/astronaut.png",
+        "data/brick.png",
+        "data/camera.png",
+        "data/cell.png",
+        "data/chelsea.png",
+        "data/clock_motion.png",
+        "data/coffee.png",
+        "data/coins.png",
+        "data/grass.png",
+        "data/gravel.png",
+        "data/hubble_deep_field.jpg",
+        "data/ihc.png",
+        "data/moon.png",
+        "data/motorcycle_left.png",
+        "data/page.png",
+        "data/retina.jpg",
+        "data/rocket.jpg",
+        "data/text.png",
     ],
     "sklearn": ["datasets/images/china.jpg", "datasets/images/flower.jpg"],
 }
@@ -69,7 +82,7 @@ class _Crops:
         return self.crops
 
     def blocks(self) -> Iterator[Block]:
-        pictures = [decode.read(data, name, convert=True) for name, data in self._encoded.items()]
+        pictures = [decode.read(data, name) for name, data in self._encoded.items()]
         rng = np.random.default_rng(self.seed)
         for start in range(0, self.crops, _BLOCK):
             draws = rng.random((min(_BLOCK, self.crops - start), 5))  # picture, side, left, top, mirrored

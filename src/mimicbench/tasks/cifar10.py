@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky, 2009): 50,000 train and 10,000 test images of 32×32 pixels in ten classes."""
+"""CIFAR-10 (Krizhevsky, 2009): 50,000 train and 10,000 test images of 32x32 pixels in ten classes."""
 
 import tempfile
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mimicbench.images.cache import load
+from mimicbench.images.cache import CachedImages, load
 from mimicbench.images.fingerprint import combined
 from mimicbench.images.source import Source
 from mimicbench.tasks.task import LabelledImages, Task
@@ -23,10 +23,11 @@ def decoded(classes: tuple[str, ...], train: Source, test: Source, cache_dir: Pa
     Raises:
         UserError: A source cannot be read, or the cache cannot be written.
     """
-    splits, names = [], list(classes)
-    for source in (train, test):
-        cached = load(source, cache_dir)
-        assert cached.labels is not None, "a task's sources have labels"
-        splits.append(LabelledImages(cached.images, cached.labels))
-        names.append(cached.fingerprint)
-    return Task(classes, *splits, fingerprint=combined(*names))
+    learnt, compared = load(train, cache_dir), load(test, cache_dir)
+    name = combined(*classes, learnt.fingerprint, compared.fingerprint)
+    return Task(classes, _labelled(learnt), _labelled(compared), name)
+
+
+def _labelled(cached: CachedImages) -> LabelledImages:
+    assert cached.labels is not None, "a task's sources have labels"
+    return LabelledImages(cached.images, cached.labels)

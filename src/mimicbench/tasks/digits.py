@@ -1,4 +1,4 @@
-"""The embedded task: scikit-learn's handwritten digits, 1,797 grey images of 8×8 pixels. Needs no network."""
+"""The embedded task: scikit-learn's handwritten digits, 1,797 grey images of 8x8 pixels. Needs no network."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ def digits(paths: Paths, *, size: Annotated[int, Field(ge=32)]) -> Task:
         size: Height and width of an image, in pixels.
 
     Returns:
-        10 classes, 1,351 train and 446 test images, uint8 [N, size, size, 3].
+        10 classes, 1,352 train and 445 test images, uint8 [N, size, size, 3].
     """
     data = load_digits()
     grey = np.round(data.images * (255 / 16)).astype(np.uint8)  # [N, 8, 8], from 0..16 to 0..255

@@ -35,9 +35,12 @@ def image_folder(paths: Paths, *, folder: str, size: Annotated[int, Field(ge=32)
             raise UserError(f"{place / lacking / missing[0]} does not exist, but every class needs images there.")
     if len(train) < 2:
         raise UserError(f"{place / 'train'} holds one class, '{next(iter(train))}', and a task needs two or more.")
-    splits = {"train": train, "test": test}
-    sources = (_source(place, split, classes, size, convert) for split, classes in splits.items())
-    return decoded(tuple(train), *sources, cache_dir=paths.cache_dir)
+    return decoded(
+        tuple(train),
+        _source(place, "train", train, size, convert),
+        _source(place, "test", test, size, convert),
+        paths.cache_dir,
+    )
 
 
 def _files_by_class(split: Path) -> dict[str, list[Path]]:
