@@ -14,8 +14,8 @@ _WORDS_PER_COUNT = 4  # Philox4x64 yields four 64-bit words for each value of it
 def generator(purpose: Purpose, seed: int, epoch: int) -> Philox:
     """The stream of ``(seed, epoch)`` for one purpose.
 
-    Counter-based (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): any place in the stream is reached
-    without drawing what comes before.
+    Counter-based (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): any place in the stream is
+    reached without drawing what comes before.
     """
     key = np.array([seed, _PURPOSES.index(purpose) << 32 | epoch], dtype=np.uint64)
     return Philox(key=key)

@@ -11,5 +11,5 @@ class UserError(CompactHydraException):
     """
 
 
-class QueryBudgetExceeded(UserError):
+class QueryBudgetExceeded(UserError):  # noqa: N818 (a name that other tools rely on)
     """A query would have cost more than the oracle's budget has left; it was not sent."""

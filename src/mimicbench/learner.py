@@ -1,10 +1,9 @@
 """One network that learns from chunks of images and target distributions: the training step of mentors and students."""
 
-from typing import Any
-
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
 import torch.nn.functional as F  # noqa: N812
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LRScheduler
@@ -19,8 +18,8 @@ Chunk = tuple[Tensor, Tensor]
 class Learner(L.LightningModule):
     """Cross-entropy against target distributions, by plain SGD.
 
-    One Lightning batch is a *chunk* of many SGD batches: the trajectory is that of plain SGD, while what Lightning costs
-    a batch is paid once a chunk. ``global_step`` counts SGD steps. An epoch's last SGD batch may be smaller.
+    One Lightning batch is a *chunk* of many SGD batches: the trajectory is that of plain SGD, while what Lightning
+    costs a batch is paid once a chunk. ``global_step`` counts SGD steps. An epoch's last SGD batch may be smaller.
 
     Args:
         network: Images, float [B, C, H, W] in [0, 1], to logits, float [B, K].
@@ -42,7 +41,7 @@ class Learner(L.LightningModule):
         logits: Tensor = self.network(images)
         return logits
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The recipe's optimiser and schedule."""
         optimizer = self.recipe.optimizer(self.network)
         scheduler = self.recipe.scheduler(optimizer, self.steps)
@@ -69,8 +68,18 @@ class Learner(L.LightningModule):
         self.log("train/loss", total / len(images), on_step=False, on_epoch=True, batch_size=len(images))
 
     def on_train_epoch_end(self) -> None:
-        """Advance a schedule that counts epochs."""
+        """Log the learning rate, and advance a schedule that counts epochs."""
+        self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
+        self._log_step()
         if self.recipe.schedule_unit == "epoch":
             scheduler = self.lr_schedulers()
             assert isinstance(scheduler, LRScheduler)
             scheduler.step()
+
+    def on_validation_epoch_end(self) -> None:
+        """Put the measurements at the right place of the loggers' axis."""
+        self._log_step()
+
+    def _log_step(self) -> None:
+        # Lightning's loggers count its batches, which are chunks here; a metric named "step" takes that count's place.
+        self.log("step", float(self.global_step))

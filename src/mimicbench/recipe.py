@@ -21,8 +21,8 @@ class Recipe:
         momentum: Of SGD.
         weight_decay: The factor of the L2 term, on all weights, through the optimiser.
         dropout: Probability, after each dense layer of 512.
-        schedule: ``step`` multiplies the rate by 0.9 every 10 epochs (paper, section 3.4). ``one_cycle`` warms up over the
-            first ``warmup`` of all steps and then falls to zero as a cosine, for runs too short for the paper's.
+        schedule: ``step`` multiplies the rate by 0.9 every 10 epochs (paper, section 3.4). ``one_cycle`` warms up over
+            the first ``warmup`` of all steps and then falls to zero as a cosine, for runs too short for the paper's.
         warmup: Share of the steps in which ``one_cycle`` rises.
     """
 

@@ -37,12 +37,12 @@ def run(cfg: DictConfig) -> Result:
     """
     config = check(cfg)
     use_all_cores()
-    hardware = Hardware.choose(config.trainer["accelerator"], config.trainer["precision"])
+    hardware = Hardware.choose(config.trainer.accelerator, config.trainer.precision)
 
     task: Task = build("task", config.task, config.paths)
     pool: Pool = build("pool", config.pool, config.paths, task.size)
     budget = config.oracle["budget"]
-    attack: Attack = build("attack", config.attack, pool, config.seed, config.trainer["max_epochs"], budget)
+    attack: Attack = build("attack", config.attack, pool, config.seed, config.trainer.max_epochs, budget)
     mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware)
     oracle: Oracle = build("oracle", config.oracle, mentor)
 
@@ -91,7 +91,7 @@ def _trainer(config: Config, hardware: Hardware, epochs: int, timer: Timer) -> L
     callbacks = [build(f"callbacks.{key}", node) for key, node in config.callbacks.items()]
     settled = {"precision": hardware.precision, "accelerator": hardware.accelerator, "max_epochs": epochs}
     extra = {"logger": loggers, "callbacks": [*callbacks, timer], "reload_dataloaders_every_n_epochs": 1}
-    trainer: L.Trainer = build("trainer", config.trainer | settled | extra)
+    trainer: L.Trainer = build("trainer", config.trainer.model_dump() | settled | extra)
     return trainer
 
 

@@ -9,18 +9,46 @@ that takes no such argument is not given it.
 
 import difflib
 import inspect
-import math
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
 
 from mimicbench.errors import UserError
+from mimicbench.hardware import Accelerator, Precision
 from mimicbench.paths import Paths
+
+
+class TrainerSection(BaseModel):
+    """The keys of ``conf/trainer`` that mimicbench itself reads; the others are Lightning's."""
+
+    model_config = ConfigDict(extra="allow")
+
+    max_epochs: PositiveInt
+    accelerator: Accelerator
+    precision: Precision
+
+
+def _named(section: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(section.get("name"), str):
+        raise PydanticCustomError("name", "it needs a name, by which results call it")
+    return section
+
+
+Named = Annotated[dict[str, Any], AfterValidator(_named)]
 
 
 class Config(BaseModel):
@@ -29,22 +57,25 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     seed: NonNegativeInt
-    task: dict[str, Any]
-    pool: dict[str, Any]
-    mentor: dict[str, Any]
-    oracle: dict[str, Any]
-    attack: dict[str, Any]
-    student: dict[str, Any]
-    trainer: dict[str, Any]
+    task: Named
+    pool: Named
+    mentor: Named
+    oracle: Named
+    attack: Named
+    student: Named
+    trainer: TrainerSection
     logger: dict[str, dict[str, Any]]
     callbacks: dict[str, dict[str, Any]]
     paths: Paths
 
     def components(self) -> dict[str, dict[str, Any]]:
         """Every configured component under its dotted key."""
-        single = ("task", "pool", "mentor", "oracle", "attack", "student", "trainer")
-        nested = {f"{group}.{key}": node for group in ("logger", "callbacks") for key, node in getattr(self, group).items()}
-        return {key: getattr(self, key) for key in single} | nested
+        return (
+            {key: getattr(self, key) for key in ("task", "pool", "mentor", "oracle", "attack", "student")}
+            | {"trainer": self.trainer.model_dump()}
+            | {f"logger.{key}": node for key, node in self.logger.items()}
+            | {f"callbacks.{key}": node for key, node in self.callbacks.items()}
+        )
 
 
 def check(cfg: DictConfig | Mapping[str, Any]) -> Config:
@@ -96,13 +127,14 @@ def arguments(key: str, node: Mapping[str, Any]) -> dict[str, Any]:
         UserError: A key is unknown, missing, of a wrong type or outside its limits.
     """
     parameters = _configurable(_target(key, node))
-    extra = "allow" if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else "forbid"
-    fields = {
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    fields: dict[str, Any] = {
         name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in parameters.items()
         if parameter.kind is not parameter.VAR_KEYWORD
     }
-    model = create_model("Arguments", __config__=ConfigDict(extra=extra, arbitrary_types_allowed=True), **fields)  # type: ignore[call-overload]
+    strictness = ConfigDict(extra="allow" if open_ended else "forbid", arbitrary_types_allowed=True)
+    model = create_model("Arguments", __config__=strictness, **fields)
     values = {name: value for name, value in node.items() if name != "_target_" and (name in fields or name != "name")}
     try:
         checked = model.model_validate(values)
@@ -150,6 +182,4 @@ def _sentence(error: ValidationError, key: str, known: Mapping[str, Any]) -> str
         return f"{place} is not a key of the configuration{hint}"
     if first["type"] in ("missing", "missing_argument"):
         return f"{place} is missing; give it a value."
-    value = first["input"]
-    shown = value if isinstance(value, int | str | bool) or (isinstance(value, float) and math.isfinite(value)) else repr(value)
-    return f"{place}={shown} is refused: {first['msg'][0].lower()}{first['msg'][1:]}."
+    return f"{place}={first['input']} is refused: {first['msg'][0].lower()}{first['msg'][1:]}."

@@ -1,7 +1,8 @@
 """Composite mimicking: a new set of blended images every epoch."""
 
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -19,7 +20,8 @@ from mimicbench.recipe import Recipe
 Ratio = Literal["percent", "uniform"]
 
 
-class Draws(NamedTuple):
+@dataclass(frozen=True)
+class Draws:
     """Which images are blended, and how much of each.
 
     Attributes:
@@ -35,9 +37,9 @@ def draw(seed: int, epoch: int, start: int, stop: int, pool_size: int, images: i
     """The random draws of Algorithm 1 for the composites ``start..stop-1`` of an epoch.
 
     Indices are uniform with replacement, so that i1 = i2 may happen. With two images, the ratio p is uniform on
-    {0.00, 0.01, …, 0.99} (``percent``; the paper's ``random(100)/100``) or on [0, 1) (``uniform``), and the weights are p and
-    1 - p. With n images (the paper's conclusion), n - 1 such numbers cut the unit interval into n parts, whose lengths
-    are the weights.
+    {0.00, 0.01, …, 0.99} (``percent``; the paper's ``random(100)/100``) or on [0, 1) (``uniform``), and the weights
+    are p and 1 - p. With n images (the paper's conclusion), n - 1 such numbers cut the unit interval into n parts,
+    whose lengths are the weights.
 
     Args:
         seed: The run's seed.

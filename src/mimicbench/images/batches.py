@@ -94,12 +94,13 @@ class BatchImages:
         return decode.decode_all(images, lambda image: decode.fit(Image.fromarray(image), self.size), self.size)
 
     def _labels(self, content: Mapping[str, Any], path: Path) -> np.ndarray:
-        labels = np.asarray(content.get("labels", ()))
-        if labels.shape != (len(content["data"]),) or labels.dtype.kind not in "iu":
-            raise UserError(
-                f"{path} must hold 'labels', one integer an image, for {len(content['data'])} images, "
-                f"not {labels.dtype} {list(labels.shape)}; fetch it again."
-            )
+        count = len(content["data"])
+        try:
+            labels = np.asarray(content.get("labels"))
+        except ValueError:  # lists of different lengths
+            labels = np.asarray(None)
+        if labels.shape != (count,) or labels.dtype.kind not in "iu":
+            raise UserError(f"{path} must hold 'labels', one integer for each of its {count} images; fetch it again.")
         if labels.min() < 0 or labels.max() >= (self.classes or 0):
             limits = f"0..{(self.classes or 0) - 1}"
             raise UserError(f"{path} has labels from {labels.min()} to {labels.max()}; they must lie in {limits}.")

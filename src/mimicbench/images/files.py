@@ -16,7 +16,7 @@ def data_folder(paths: Paths, folder: str, key: str) -> Path:
         key: The configuration key that ``folder`` comes from, for errors.
 
     Returns:
-        An existing folder.
+        An existing folder, as an absolute path.
 
     Raises:
         UserError: There is no such folder.
@@ -26,7 +26,7 @@ def data_folder(paths: Paths, folder: str, key: str) -> Path:
             f"The data directory {paths.data_dir} does not exist; name the folder that holds '{folder}/' "
             "as paths.data_dir or in the environment variable MIMICBENCH_DATA."
         )
-    place = paths.data_dir / folder
+    place = (paths.data_dir / folder).absolute()
     if not place.is_dir():
         raise UserError(f"{place} does not exist; put the data set there, or name its folder as {key}.")
     return place

@@ -22,7 +22,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     **{
         (module, kind.__name__): kind
         for module in ("builtins", "__builtin__")  # Python 3 and 2
-        for kind in (set, frozenset, bytearray, complex)
+        for kind in (bytes, bytearray, complex, frozenset, set)
     },
 }
 

@@ -103,7 +103,7 @@ def _train(
         num_sanity_val_steps=0,
         callbacks=[TQDMProgressBar()],
     )
-    learner = MentorTraining(module.to(memory_format=torch.channels_last), recipe, steps, len(task.classes))  # type: ignore[call-overload]
+    learner = MentorTraining(module.to(memory_format=torch.channels_last), recipe, steps, len(task.classes))
     trainer.fit(learner, datamodule=chunks)
     with atomic(checkpoint) as temporary:
         trainer.save_checkpoint(temporary, weights_only=True)

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
@@ -15,8 +14,8 @@ class VGG16(nn.Module):
 
     Thirteen 3×3 convolutions in five stages, each stage followed by a 2×2 max-pooling; two dense layers of 512, each
     followed by ReLU and dropout; one dense layer of K. With width 1, 32×32 RGB images and K = 10, it has
-    15,245,130 parameters. Weights start from He's normal initialisation (He et al. 2015), from which the plain network trains
-    where PyTorch's default does not; biases from zero.
+    15,245,130 parameters. Weights start from He's normal initialisation (He et al. 2015), from which the plain
+    network trains where PyTorch's default does not; biases from zero.
 
     Inputs are float [B, C, H, W] in [0, 1]; the normalisation ``(x - 0.5) / 0.25`` is part of the network. Outputs are
     logits, float [B, K].

@@ -13,8 +13,8 @@ from mimicbench.mentors import Mentor
 class Oracle(ABC):
     """Answers queries to a mentor: counts them, keeps to a budget, and decides what a reply reveals.
 
-    A subclass says in :meth:`reply` what the attacker gets to see, and declares its own parameters after the ``*`` of its
-    constructor.
+    A subclass says in :meth:`reply` what the attacker gets to see, and declares its own parameters after the ``*`` of
+    its constructor.
 
     Args:
         mentor: What answers.
