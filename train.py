@@ -10,8 +10,7 @@ from mimicbench.run import run
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> None:
     """Run one job and print its row."""
-    result = run(cfg)
-    table.show(table.job(result), title=f"{result.task}, {result.pool}, seed {result.seed}, {result.device}")
+    table.show_job(run(cfg))
 
 
 if __name__ == "__main__":

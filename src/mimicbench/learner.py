@@ -34,6 +34,8 @@ class Learner(L.LightningModule):
         self.network = network
         self.recipe = recipe
         self.steps = steps
+        self.samples = 0
+        """Images learned from so far, repeated ones counted again."""
         self.accuracy = MulticlassAccuracy(classes, average="micro")
 
     def forward(self, images: Tensor) -> Tensor:
@@ -65,6 +67,7 @@ class Learner(L.LightningModule):
             if self.recipe.schedule_unit == "step":
                 scheduler.step()
             total += loss.detach() * len(batch)
+        self.samples += len(images)
         self.log("train/loss", total / len(images), on_step=False, on_epoch=True, batch_size=len(images))
 
     def on_train_epoch_end(self) -> None:

@@ -76,7 +76,7 @@ def run(cfg: DictConfig) -> Result:
         epochs=trainer.current_epoch,
         sgd_steps=trainer.global_step,
         train_seconds=train_seconds,
-        samples_per_second=sum(map(attack.samples, range(attack.epochs))) / train_seconds,
+        samples_per_second=student.samples / train_seconds,
         device=hardware.name,
         precision=hardware.precision,
         versions=versions(),

@@ -35,9 +35,8 @@ class Sweep(Callback):
         folder = Path(config.hydra.sweep.dir)
         finished = results.load(folder)
         if len(finished):
-            table.show(table.jobs(finished), title=str(folder))
-            if finished["seed"].nunique() > 1:
-                table.show(table.cells(finished), title="Mean ± sample standard deviation over seeds")
+            table.show(finished)
+            print(f"{folder}/summary.csv and summary.md hold the same.")
 
 
 def _require_writable(folder: Path, key: str) -> None:

@@ -127,13 +127,15 @@ def test_a_cache_directory_that_cannot_be_written(tmp_path: Path) -> None:
         load(Made(tmp_path / "log"), tmp_path / "file")
 
 
-def test_a_full_disk_is_no_fault_of_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UserError, match=r"No space left on device.*paths\.cache_dir"):
-        load(Made(tmp_path / "log"), tmp_path)
+def test_a_disk_that_fills_up(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="only Unix can limit the size of files")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(UserError, match=r"cannot be written to .* \(File too large\); .*paths\.cache_dir"):
+            load(Made(tmp_path / "log", count=1000), tmp_path)  # 75,000 bytes
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not [path for path in (tmp_path / "images").iterdir() if path.suffix != ".lock"]
 
 

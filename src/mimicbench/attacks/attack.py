@@ -97,7 +97,7 @@ class Attack(L.LightningDataModule, ABC):
     @property
     @abstractmethod
     def unique_queries(self) -> int:
-        """How many different queries the whole run sends."""
+        """How many of the queries sent so far differ."""
 
     def samples(self, epoch: int) -> int:
         """Training samples of an epoch: N, unless the attack's plan is shorter."""

@@ -95,22 +95,23 @@ class Composite(Attack):
         recipe: Recipe,
     ) -> None:
         asked_for = samples_per_epoch * (epochs if refresh == "epoch" else 1)
-        self._asked = asked_for if budget is None else min(budget, asked_for)
+        self._plan = asked_for if budget is None else min(budget, asked_for)
         if refresh == "epoch":
-            epochs = -(-self._asked // samples_per_epoch)
+            epochs = -(-self._plan // samples_per_epoch)
         else:
-            samples_per_epoch = self._asked
+            samples_per_epoch = self._plan
         super().__init__(pool, seed, epochs, budget, samples_per_epoch, chunk_size, recipe)
         self.n = images
         self.ratio = ratio
         self.refresh = refresh
         self.augment = augment
+        self._asked_until: dict[int, int] = {}  # epoch: how many of its composites
 
     def samples(self, epoch: int) -> int:
         """N, or what the budget leaves of it."""
         if self.refresh == "once":
             return self.samples_per_epoch
-        return min(self.samples_per_epoch, self._asked - epoch * self.samples_per_epoch)
+        return min(self.samples_per_epoch, self._plan - epoch * self.samples_per_epoch)
 
     def draws(self, epoch: int, start: int, stop: int) -> Draws:
         """The composites ``start..stop-1`` of the set of an epoch."""
@@ -121,6 +122,7 @@ class Composite(Attack):
         if self.refresh == "epoch":
             images = self._blend(self.draws(epoch, start, stop))
             replies = self.oracle.ask(images)
+            self._asked_until[epoch] = stop
         else:
             index = permutation(self.seed, 1 + epoch, self.samples_per_epoch)[start:stop]
             images = self._blend(Draws(self._set.index[index], self._set.weight[index]))
@@ -131,13 +133,13 @@ class Composite(Attack):
 
     @property
     def unique_queries(self) -> int:
-        """How many of the run's composites differ.
+        """How many of the composites asked so far differ.
 
         Two composites are the same if they have the same images in the same proportions: in either order, and
         whatever is drawn with weight 0. Counted exactly, but for collisions of 64-bit hashes.
         """
-        epochs = range(self.epochs if self.refresh == "epoch" else 1)
-        return len(np.unique(np.concatenate([_hashes(self.draws(e, 0, self.samples(e))) for e in epochs])))
+        asked = [_hashes(self.draws(epoch, 0, stop)) for epoch, stop in self._asked_until.items()]
+        return len(np.unique(np.concatenate(asked))) if asked else 0
 
     def _blend(self, draws: Draws) -> Tensor:
         return self.images.blend(torch.from_numpy(draws.index), torch.from_numpy(draws.weight.astype(np.float32)))
@@ -151,7 +153,9 @@ class Composite(Attack):
         def query(start: int, stop: int) -> Tensor:
             return self._blend(Draws(self._set.index[start:stop], self._set.weight[start:stop]))
 
-        return asked_once(self.replies_file, self.oracle, query, self.samples_per_epoch, self.chunk_size)
+        replies = asked_once(self.replies_file, self.oracle, query, self.samples_per_epoch, self.chunk_size)
+        self._asked_until[0] = self.samples_per_epoch
+        return replies
 
 
 def _hashes(draws: Draws) -> np.ndarray:

@@ -52,8 +52,8 @@ class Standard(Attack):
 
     @property
     def unique_queries(self) -> int:
-        """Each used image of the pool is asked once."""
-        return len(self._used)
+        """All of them: each used image of the pool is asked once."""
+        return self.oracle.asked
 
     def chunk(self, epoch: int, start: int, stop: int) -> Chunk:
         """Pool images, augmented, with the replies to the unchanged ones."""

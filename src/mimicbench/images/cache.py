@@ -20,7 +20,8 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from mimicbench.errors import UserError
-from mimicbench.images.fingerprint import Fingerprint, combined
+from mimicbench.fingerprint import fingerprint
+from mimicbench.images.content import Content
 from mimicbench.images.source import Source
 
 _READERS = "1"  # raise it when a reader decodes the same files to other pixels, so that old caches are not used
@@ -55,17 +56,12 @@ def load(source: Source, cache_dir: Path) -> CachedImages:
     Raises:
         UserError: The source cannot be read, or the cache cannot be written.
     """
-    entry = _Entry(cache_dir / "images", _slug(source.name) + "-" + combined(_READERS, *source.identity())[:16])
+    entry = _Entry(cache_dir / "images", f"{_slug(source.name)}-{fingerprint(_READERS, source.identity())}")
     if not entry.complete():
-        with entry.writing():
-            entry.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(entry.path(".lock"))
-            lock.acquire()
-        try:
+        expected = source.expected()
+        with entry.writing(), FileLock(entry.path(".lock")):
             if not entry.complete():  # another job may have decoded it while this one waited
-                _decode(source, entry)
-        finally:
-            lock.release()
+                _decode(source, expected, entry)
     return entry.open()
 
 
@@ -94,7 +90,9 @@ class _Entry:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
+        # Sources raise UserError for their own files, so an OSError comes from the cache's.
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             yield
         except OSError as error:
             raise UserError(
@@ -103,44 +101,37 @@ class _Entry:
             ) from None
 
 
-def _decode(source: Source, entry: _Entry) -> None:
+def _decode(source: Source, expected: int, entry: _Entry) -> None:
     part = entry.path(".npy.part")
     try:
-        with entry.writing():
-            file = part.open("wb")
-        with file, tqdm(total=source.expected(), desc=f"Decoding {source.name}", unit=" images") as bar:
-            labels, fingerprint = _write(source, entry, file, bar.update)
-        with entry.writing():
-            if labels is not None:
-                np.save(entry.path(".labels.npy"), labels)
-            entry.path(".json").write_text(json.dumps({"fingerprint": fingerprint, "labelled": labels is not None}))
-            part.replace(entry.path(".npy"))
+        with part.open("wb") as file, tqdm(total=expected, desc=f"Decoding {source.name}", unit=" images") as bar:
+            labels, name = _write(source, file, bar.update)
+        if labels is not None:
+            np.save(entry.path(".labels.npy"), labels)
+        entry.path(".json").write_text(json.dumps({"fingerprint": name, "labelled": labels is not None}))
+        part.replace(entry.path(".npy"))
     finally:
         part.unlink(missing_ok=True)
 
 
-def _write(
-    source: Source, entry: _Entry, file: BinaryIO, advance: Callable[[int], object]
-) -> tuple[np.ndarray | None, str]:
-    fingerprint = Fingerprint()
+def _write(source: Source, file: BinaryIO, advance: Callable[[int], object]) -> tuple[np.ndarray | None, str]:
+    content = Content()
     shape: tuple[int, ...] = (0,)
     labels = []
     for block in source.blocks():
         shape = (shape[0] + len(block.images), *block.images.shape[1:])
-        fingerprint.add(block)
+        if file.tell() == 0:
+            file.write(_header(shape))
+        file.write(np.ascontiguousarray(block.images).data)
+        content.add(block)
         if block.labels is not None:
             labels.append(block.labels)
-        with entry.writing():
-            if file.tell() == 0:
-                file.write(_header(shape))
-            file.write(np.ascontiguousarray(block.images).data)
         advance(len(block.images))
-    with entry.writing():
-        file.seek(0)
-        file.write(_header(shape))  # now with the true number of images
-        file.flush()
-        os.fsync(file.fileno())
-    return np.concatenate(labels) if labels else None, fingerprint.name()
+    file.seek(0)
+    file.write(_header(shape))  # now with the true number of images
+    file.flush()
+    os.fsync(file.fileno())
+    return np.concatenate(labels) if labels else None, content.fingerprint()
 
 
 def _header(shape: tuple[int, ...]) -> bytes:

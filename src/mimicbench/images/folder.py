@@ -17,10 +17,18 @@ _FILES = 1024  # files a block
 
 
 def image_files(folder: Path) -> list[Path]:
-    """All image files under a folder, known by their endings, sorted; hidden files and folders are left out."""
+    """All image files under a folder, known by their endings, sorted; hidden files and folders are left out.
+
+    Links to folders are followed, and no folder is entered twice.
+    """
     found: list[str] = []
+    entered: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        if (real := os.path.realpath(place)) in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         images = (name for name in names if name.lower().endswith(_ENDINGS) and not name.startswith("."))
         found.extend(f"{place}/{name}" for name in images)
     return [Path(path) for path in sorted(found)]

@@ -127,7 +127,7 @@ class ParquetImages:
 
     def _labels(self, batch: pa.RecordBatch, path: Path, first: int) -> np.ndarray:
         column = batch.column("label")
-        labels: np.ndarray = column.fill_null(-1).to_numpy().astype(np.int64)
+        labels: np.ndarray = column.cast(pa.int64()).fill_null(-1).to_numpy()
         wrong = np.flatnonzero((labels < 0) | (labels >= (self.classes or 0)))
         if wrong.size:
             raise UserError(

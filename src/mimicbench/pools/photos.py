@@ -7,7 +7,7 @@ from hashlib import blake2b
 from importlib.resources import files
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from pydantic import PositiveInt
 
 from mimicbench.errors import UserError
@@ -30,6 +30,7 @@ _PHOTOS = {
         "data/coins.png",
         "data/grass.png",
         "data/gravel.png",
+        "data/horse.png",  # a silhouette: of these pictures, the nearest to strokes
         "data/hubble_deep_field.jpg",
         "data/ihc.png",
         "data/moon.png",
@@ -42,11 +43,14 @@ _PHOTOS = {
     "sklearn": ["datasets/images/china.jpg", "datasets/images/flower.jpg"],
 }
 _BLOCK = 2048
-_SMALLEST = 16  # pixels: crops smaller than this are blurs
+_SMALLEST = 32  # pixels: smaller crops are blurs
 
 
 def photos(paths: Paths, size: int, *, crops: PositiveInt, seed: int) -> Pool:
-    """Square crops at random places, of sides from 16 pixels to the whole photograph, half of them mirrored.
+    """Square crops at random places, of sides from 32 pixels to the whole photograph.
+
+    Half of them are mirrored, and half stretched to full contrast (each colour by itself): plain crops are mostly
+    too dull to bring out all classes of a mentor that knows drawings, such as digits.
 
     Args:
         paths: Where the cache lies.
@@ -85,7 +89,8 @@ class _Crops:
         pictures = [decode.read(data, name) for name, data in self._encoded.items()]
         rng = np.random.default_rng(self.seed)
         for start in range(0, self.crops, _BLOCK):
-            draws = rng.random((min(_BLOCK, self.crops - start), 5))  # picture, side, left, top, mirrored
+            # Of each crop: picture, side, left, top, whether mirrored, whether stretched.
+            draws = rng.random((min(_BLOCK, self.crops - start), 6))
             yield Block(decode.decode_all(draws, partial(self._crop, pictures), self.size))
 
     def _crop(self, pictures: list[Image.Image], draw: np.ndarray) -> Image.Image:
@@ -96,7 +101,9 @@ class _Crops:
         crop = picture.resize(
             (self.size, self.size), Image.Resampling.BICUBIC, (left, top, left + side, top + side), reducing_gap=2
         )
-        return crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if draw[4] < 0.5 else crop
+        if draw[4] < 0.5:
+            crop = ImageOps.mirror(crop)
+        return ImageOps.autocontrast(crop) if draw[5] < 0.5 else crop
 
     @cached_property
     def _encoded(self) -> dict[str, bytes]:

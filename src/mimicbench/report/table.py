@@ -3,14 +3,19 @@
 from pathlib import Path
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from mimicbench.files import atomic
 from mimicbench.results import Result
 
-_CELL = ["task", "pool", "mentor", "student", "attack", "oracle", "sgd_steps", "queries.total"]
-_MEASURED = ["student_accuracy", "relative_accuracy", "fidelity"]
+_CELL = ["task", "pool", "mentor", "student", "attack", "oracle", "epochs", "sgd_steps", "queries.total"]
+_MEASURED = {
+    "student_accuracy": "Test accuracy",
+    "relative_accuracy": "Relative accuracy",
+    "fidelity": "Fidelity",
+}
 
 
 def mentor_status(oracle: str) -> str:
@@ -22,95 +27,105 @@ def jobs(results: pd.DataFrame) -> pd.DataFrame:
     """Table 4: one row a job.
 
     Args:
-        results: What :func:`mimicbench.results.load` gives.
+        results: What :func:`mimicbench.results.load` gives, not empty.
 
     Returns:
-        Text columns: method, mentor status, test accuracy, relative accuracy; our additions fidelity, queries, SGD steps,
-        seed and time; first of all, whatever else differs between the jobs.
+        Text columns: method, mentor status, test accuracy, relative accuracy; our additions fidelity, queries, SGD
+        steps and seed; and before them whatever else differs between the jobs.
     """
     rows = _described(results)
-    rows["Test Accuracy"] = results["student_accuracy"].map("{:.2%}".format)
-    rows["Relative Accuracy"] = results["relative_accuracy"].map("{:.2%}".format)
-    rows["Fidelity"] = results["fidelity"].map("{:.2%}".format)
-    rows["Mentor"] = results["mentor_accuracy"].map("{:.2%}".format)
-    rows["Queries"] = results["queries.total"].map("{:,}".format)
-    rows["SGD Steps"] = results["sgd_steps"].map("{:,}".format)
-    rows["Seed"] = results["seed"].map(str)
-    rows["Time"] = results["train_seconds"].map("{:.0f} s".format)
+    for column, title in _MEASURED.items():
+        rows[title] = [f"{value:.2%}" for value in results[column]]
+    rows["Queries"] = [f"{count:,}" for count in results["queries.total"]]
+    rows["SGD steps"] = [f"{count:,}" for count in results["sgd_steps"]]
+    rows["Seed"] = [str(seed) for seed in results["seed"]]
     return rows
 
 
 def cells(results: pd.DataFrame) -> pd.DataFrame:
-    """Table 4 over seeds: one row a cell, with mean and sample standard deviation.
+    """Table 4 over seeds: one row a cell, with mean ± sample standard deviation.
 
     Args:
-        results: What :func:`mimicbench.results.load` gives.
+        results: What :func:`mimicbench.results.load` gives, not empty.
 
     Returns:
-        Text columns, as :func:`jobs`, with the number of seeds.
+        Text columns, as :func:`jobs`, but for the number of seeds in place of the seed.
     """
     grouped = results.groupby(_CELL, sort=False)
     first = grouped.first().reset_index()
     rows = _described(first)
-    for title, column in zip(("Test Accuracy", "Relative Accuracy", "Fidelity"), _MEASURED, strict=True):
-        mean, spread = grouped[column].mean(), grouped[column].std()
+    for column, title in _MEASURED.items():
+        percent = 100 * grouped[column].agg(["mean", "std"])
         rows[title] = [
-            f"{100 * m:.2f}%" if pd.isna(s) else f"{100 * m:.2f} ± {100 * s:.2f}%"
-            for m, s in zip(mean, spread, strict=True)
+            f"{mean:.2f}%" if pd.isna(spread) else f"{mean:.2f} ± {spread:.2f}%"
+            for mean, spread in percent.itertuples(index=False)
         ]
-    rows["Queries"] = first["queries.total"].map("{:,}".format)
-    rows["SGD Steps"] = first["sgd_steps"].map("{:,}".format)
-    rows["Seeds"] = grouped["seed"].nunique().map(str).to_numpy()
+    rows["Queries"] = [f"{count:,}" for count in first["queries.total"]]
+    rows["SGD steps"] = [f"{count:,}" for count in first["sgd_steps"]]
+    rows["Seeds"] = [str(count) for count in grouped["seed"].nunique()]
     return rows
 
 
+def tables(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables of a sweep under their titles: its jobs, and its cells where a cell has several seeds."""
+    found = {f"Mentor's test accuracy: {_range(results['mentor_accuracy'])}": jobs(results)}
+    if results.groupby(_CELL)["seed"].nunique().max() > 1:
+        found["Mean ± sample standard deviation over seeds"] = cells(results)
+    return found
+
+
 def write_summary(results: pd.DataFrame, folder: Path) -> None:
-    """Write ``summary.csv`` (numbers, one row a job) and ``summary.md`` (Table 4) into a sweep's folder."""
+    """Write ``summary.csv`` (numbers, one row a job) and ``summary.md`` (the tables) into a sweep's folder."""
     with atomic(folder / "summary.csv") as temporary:
         results.drop(columns=["versions", "config"]).to_csv(temporary, index=False)
-    parts = [_markdown(jobs(results))]
-    if results["seed"].nunique() > 1:
-        parts.append("Mean ± sample standard deviation over seeds:\n\n" + _markdown(cells(results)))
     with atomic(folder / "summary.md") as temporary:
-        temporary.write_text("\n".join(parts))
+        temporary.write_text(
+            "\n".join(f"{title}\n\n{_markdown(rows)}" for title, rows in tables(results).items()), encoding="utf-8"
+        )
 
 
-def job(result: Result) -> pd.DataFrame:
-    """One job's row, for the end of a single run."""
-    return pd.DataFrame(
-        {
-            "Method": [_method(result.attack)],
-            "Mentor Status": [mentor_status(result.oracle)],
-            "Mentor Accuracy": [f"{result.mentor_accuracy:.2%}"],
-            "Student Accuracy": [f"{result.student_accuracy:.2%}"],
-            "Relative Accuracy": [f"{result.relative_accuracy:.2%}"],
-            "Fidelity": [f"{result.fidelity:.2%}"],
-            "Queries": [f"{result.queries.total:,}"],
-            "Time": [f"{result.train_seconds:.0f} s"],
-        }
-    )
+def show(results: pd.DataFrame) -> None:
+    """Print the tables of a sweep."""
+    for title, rows in tables(results).items():
+        printed = Table(*map(str, rows.columns), title=title, box=box.SIMPLE, pad_edge=False)
+        for row in rows.itertuples(index=False):
+            printed.add_row(*row)
+        Console().print(printed)
 
 
-def show(rows: pd.DataFrame, title: str) -> None:
-    """Print a table of text columns on the terminal."""
-    table = Table(title=title)
-    for column in rows:
-        table.add_column(str(column), overflow="fold")
-    for row in rows.itertuples(index=False):
-        table.add_row(*row)
-    Console().print(table)
+def show_job(result: Result) -> None:
+    """Print the table of a single job."""
+    printed = Table.grid("what", "value", padding=(0, 3))
+    for row in (
+        ("Method", f"{_method(result.attack)}, mentor {mentor_status(result.oracle).lower()} ({result.oracle})"),
+        ("Mentor accuracy", f"{result.mentor_accuracy:.2%}"),
+        ("Student accuracy", f"{result.student_accuracy:.2%}"),
+        ("Relative accuracy", f"{result.relative_accuracy:.2%}"),
+        ("Fidelity", f"{result.fidelity:.2%}"),
+        ("Queries", f"{result.queries.total:,} ({result.queries.unique:,} different)"),
+        ("SGD steps", f"{result.sgd_steps:,} in {result.epochs} epochs, seed {result.seed}"),
+        ("Time", f"{result.train_seconds:.0f} s, {result.samples_per_second:,.0f} samples/s"),
+        ("Device", f"{result.device}, {result.precision}"),
+    ):
+        printed.add_row(*row)
+    Console().print("", printed, "")
+
+
+def _described(results: pd.DataFrame) -> pd.DataFrame:
+    also = [column for column in ("task", "pool", "mentor", "student") if results[column].nunique() > 1]
+    rows = results[also].rename(columns=str.capitalize)
+    rows["Method"] = [_method(attack) for attack in results["attack"]]
+    rows["Mentor status"] = [mentor_status(oracle) for oracle in results["oracle"]]
+    return rows
 
 
 def _method(attack: str) -> str:
     return attack.replace("_", " ").capitalize()
 
 
-def _described(results: pd.DataFrame) -> pd.DataFrame:
-    also = [column for column in ("task", "pool", "mentor", "student") if results[column].nunique() > 1]
-    rows = results[also].rename(columns=str.capitalize)
-    rows["Method"] = results["attack"].map(_method)
-    rows["Mentor Status"] = results["oracle"].map(mentor_status)
-    return rows
+def _range(values: pd.Series) -> str:
+    low, high = values.min(), values.max()
+    return f"{low:.2%}" if low == high else f"{low:.2%} to {high:.2%}"
 
 
 def _markdown(rows: pd.DataFrame) -> str:

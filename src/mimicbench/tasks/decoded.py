@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from mimicbench.fingerprint import fingerprint
 from mimicbench.images.cache import CachedImages, load
-from mimicbench.images.fingerprint import combined
 from mimicbench.images.source import Source
 from mimicbench.tasks.task import LabelledImages, Task
 
@@ -24,7 +24,7 @@ def decoded(classes: tuple[str, ...], train: Source, test: Source, cache_dir: Pa
         UserError: A source cannot be read, or the cache cannot be written.
     """
     learnt, compared = load(train, cache_dir), load(test, cache_dir)
-    name = combined(*classes, learnt.fingerprint, compared.fingerprint)
+    name = fingerprint(classes, learnt.fingerprint, compared.fingerprint)
     return Task(classes, _labelled(learnt), _labelled(compared), name)
 
 

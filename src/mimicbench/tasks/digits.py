@@ -7,7 +7,7 @@ from PIL import Image
 from pydantic import Field
 from sklearn.datasets import load_digits
 
-from mimicbench.images.fingerprint import Fingerprint
+from mimicbench.images.content import Content
 from mimicbench.images.source import Block
 from mimicbench.paths import Paths
 from mimicbench.tasks.task import LabelledImages, Task
@@ -39,12 +39,12 @@ def digits(paths: Paths, *, size: Annotated[int, Field(ge=32)]) -> Task:
         place_in_class[members] = np.arange(len(members))
     test = place_in_class % _TEST_EVERY == _TEST_EVERY - 1
 
-    fingerprint = Fingerprint()
+    content = Content()
     for part in (~test, test):
-        fingerprint.add(Block(images[part], labels[part]))
+        content.add(Block(images[part], labels[part]))
     return Task(
         classes=tuple(str(label) for label in range(10)),
         train=LabelledImages(images[~test], labels[~test]),
         test=LabelledImages(images[test], labels[test]),
-        fingerprint=fingerprint.name(),
+        fingerprint=content.fingerprint(),
     )

@@ -1,20 +1,19 @@
-"""Names for content: equal for equal images and labels, wherever they lie and however they were stored."""
+"""A name for content: equal for equal images and labels, wherever they lie and however they were stored."""
 
 from hashlib import blake2b
 
 import numpy as np
 
+from mimicbench.fingerprint import fingerprint
 from mimicbench.images.source import Block
 
-_BYTES = 16
 
-
-class Fingerprint:
+class Content:
     """Hashes blocks as they come; how the images are cut into blocks makes no difference."""
 
     def __init__(self) -> None:
-        self._images = blake2b(digest_size=_BYTES)
-        self._labels = blake2b(digest_size=_BYTES)
+        self._images = blake2b(digest_size=16)
+        self._labels = blake2b(digest_size=16)
         self._shape: tuple[int, ...] = ()
 
     def add(self, block: Block) -> None:
@@ -24,11 +23,6 @@ class Fingerprint:
         if block.labels is not None:
             self._labels.update(np.ascontiguousarray(block.labels, dtype="<i8").data)
 
-    def name(self) -> str:
-        """The name of all that was added, 32 hexadecimal digits."""
-        return combined(str(self._shape), self._images.hexdigest(), self._labels.hexdigest())
-
-
-def combined(*parts: str) -> str:
-    """One name, 32 hexadecimal digits, for several parts in their order."""
-    return blake2b("\n".join(parts).encode(), digest_size=_BYTES).hexdigest()
+    def fingerprint(self) -> str:
+        """Names all that was added."""
+        return fingerprint(self._shape, self._images.hexdigest(), self._labels.hexdigest())
