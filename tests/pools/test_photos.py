@@ -25,7 +25,7 @@ def test_shape_and_variety(tmp_path: Path) -> None:
     pool = photos(make_paths(tmp_path), 40, crops=500, seed=0)
     assert pool.images.shape == (500, 40, 40, 3)
     assert pool.images.dtype == np.uint8
-    assert len({image.tobytes() for image in pool.images}) == 500
+    assert len({image.tobytes() for image in pool.images}) > 480  # some are plain white, of page or horse
     assert np.median(pool.images.std(axis=(1, 2, 3))) > 15  # most crops show something
 
 
