@@ -56,6 +56,11 @@ class Hardware:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed")
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def use_all_cores() -> None:
     """Let PyTorch use the cores that this process may run on, and no more."""
-    torch.set_num_threads(min(torch.get_num_threads(), len(os.sched_getaffinity(0))))
+    torch.set_num_threads(min(torch.get_num_threads(), cores()))

@@ -1,5 +1,6 @@
 """One job, from its configuration to its ``result.json``: the only place that builds what the configuration names."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def run(cfg: DictConfig) -> Result:
     """
     config = check(cfg)
     use_all_cores()
+    _quieten_expected_warnings()
     hardware = Hardware.choose(config.trainer.accelerator, config.trainer.precision)
 
     task: Task = build("task", config.task, config.paths)
@@ -84,6 +86,12 @@ def run(cfg: DictConfig) -> Result:
     )
     result.save(config.paths.output_dir)
     return result
+
+
+def _quieten_expected_warnings() -> None:
+    # The job's folder already holds Hydra's files, and perhaps an earlier attempt; the third is Lightning's own affair.
+    for message in ("Experiment logs directory", "Checkpoint directory", ".*LeafSpec"):
+        warnings.filterwarnings("ignore", message)
 
 
 def _trainer(config: Config, hardware: Hardware, epochs: int, timer: Timer) -> L.Trainer:

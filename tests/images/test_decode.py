@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from mimicbench.errors import UserError
-from mimicbench.images.decode import cores, decode_all, fit, read
+from mimicbench.hardware import cores
+from mimicbench.images.decode import decode_all, fit, read
 from tests.making import cut, encoded, pictures, write_image
 
 GREY = Image.new("L", (4, 4), 100)

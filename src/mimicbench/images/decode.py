@@ -1,7 +1,6 @@
 """Encoded images (bytes or files) to RGB pixels, many at once."""
 
 import io
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mimicbench.errors import UserError
+from mimicbench.hardware import cores
 
 _Item = TypeVar("_Item")
 
@@ -81,11 +81,6 @@ def decode_all(items: Sequence[_Item] | np.ndarray, decode: Callable[[_Item], Im
     with ThreadPoolExecutor(cores()) as threads:
         list(threads.map(work, range(0, len(items), _SLICE)))
     return images
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _SLICE = 256  # images a thread takes at a time
