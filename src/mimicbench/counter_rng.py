@@ -1,5 +1,6 @@
 """Random numbers that depend on what they are for, not on what was drawn before them."""
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -37,6 +38,9 @@ def uniforms(purpose: Purpose, seed: int, epoch: int, start: int, stop: int, col
     return (rows[:, :columns] >> np.uint64(11)) * 2.0**-53
 
 
+@lru_cache(maxsize=4)
 def permutation(seed: int, epoch: int, count: int) -> np.ndarray:
-    """A random order of ``count`` things, int64 [count], for one epoch."""
-    return np.random.Generator(generator("order", seed, epoch)).permutation(count)
+    """A random order of ``count`` things, int64 [count], for one epoch; read-only, for it is kept."""
+    order = np.random.Generator(generator("order", seed, epoch)).permutation(count)
+    order.flags.writeable = False
+    return order

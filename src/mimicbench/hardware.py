@@ -7,6 +7,8 @@ from typing import Literal
 
 import torch
 
+from mimicbench.errors import UserError
+
 Accelerator = Literal["auto", "cpu", "gpu"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 
@@ -28,7 +30,12 @@ class Hardware:
         """Resolve ``auto``: a GPU where there is one; bfloat16 where the hardware multiplies it, else float32.
 
         A CPU without AVX512-BF16 or AMX emulates bfloat16, slower than float32 (pytorch issue 118499).
+
+        Raises:
+            UserError: A GPU is wanted, and PyTorch sees none.
         """
+        if accelerator == "gpu" and not torch.cuda.is_available():
+            raise UserError("trainer.accelerator=gpu, but PyTorch sees no GPU; choose cpu or auto.")
         on_gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
         device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
         if precision != "auto":

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Literal
 
-import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 
@@ -31,6 +30,8 @@ def weights_and_biases(
         mode: ``auto`` is ``online`` where an account is configured, else ``offline``; ``wandb sync`` sends offline
             runs later.
     """
+    import wandb  # here, for its import is slow and most runs do without
+
     offline = mode == "offline" or (mode == "auto" and not wandb.api.api_key)
     return WandbLogger(
         project=project,

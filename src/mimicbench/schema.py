@@ -177,8 +177,9 @@ def _sentence(error: ValidationError, key: str, known: Mapping[str, Any]) -> str
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in (key, *first["loc"]) if part != "")
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(sorted(known))}."
+        here = sorted(known) if len(first["loc"]) == 1 else []
+        close = difflib.get_close_matches(str(first["loc"][-1]), here, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(here)}." if here else "; remove it."
         return f"{place} is not a key of the configuration{hint}"
     if first["type"] in ("missing", "missing_argument"):
         return f"{place} is missing; give it a value."

@@ -19,6 +19,8 @@ from mimicbench.recipe import Recipe
 
 Ratio = Literal["percent", "uniform"]
 
+_PARTS = 100 * 3**15  # of a weight of 1: whole numbers for percent, and few factors of 2, which cost a hash high bits
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -98,9 +100,9 @@ class Composite(Attack):
         self._plan = asked_for if budget is None else min(budget, asked_for)
         if refresh == "epoch":
             epochs = -(-self._plan // samples_per_epoch)
-        else:
-            samples_per_epoch = self._plan
         super().__init__(pool, seed, epochs, budget, samples_per_epoch, chunk_size, recipe)
+        if refresh == "once":
+            self.samples_per_epoch = self._plan
         self.n = images
         self.ratio = ratio
         self.refresh = refresh
@@ -160,7 +162,7 @@ class Composite(Attack):
 
 def _hashes(draws: Draws) -> np.ndarray:
     """uint64 [B]: sums of weight × hash(image), which no order and no image of weight 0 changes."""
-    parts = np.rint(draws.weight * 2**32).astype(np.uint64)
+    parts = np.diff(np.rint(draws.weight.cumsum(axis=1) * _PARTS), prepend=0, axis=1).astype(np.uint64)
     image = draws.index.astype(np.uint64) + np.uint64(1)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 0x9E3779B97F4A7C15)):
         image = (image ^ (image >> np.uint64(shift))) * np.uint64(factor)  # the mixing steps of SplitMix64

@@ -22,7 +22,7 @@ class Mentor:
     """
 
     def __init__(self, network: nn.Module, classes: tuple[str, ...], hardware: Hardware) -> None:
-        self._network = network.to(hardware.device, memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
+        self._network = network.to(hardware.device, memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
         self._hardware = hardware
         self.classes = classes
         self.fingerprint = _content(network)
@@ -38,6 +38,7 @@ class Mentor:
         Returns:
             float32 [B, K], rows that sum to 1.
         """
+        self._network.eval()  # whoever else holds the network may have put it into training mode
         with self._hardware.autocast():
             answers = [self._network(batch).float() for batch in images.split(_BATCH)]
         return torch.cat(answers).softmax(1)

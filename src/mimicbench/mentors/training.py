@@ -68,7 +68,7 @@ class TaskChunks(L.LightningDataModule):
     def __iter__(self) -> Iterator[Chunk]:
         assert self.trainer is not None
         epoch = self.trainer.current_epoch
-        order = torch.from_numpy(permutation(self._seed, epoch, len(self._images)))
+        order = torch.tensor(permutation(self._seed, epoch, len(self._images)))
         for start, index in zip(range(0, len(order), self._chunk), order.split(self._chunk), strict=True):
             images = self._images.take(index)
             if self._augment is not None:

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mimicbench.attacks.asked_once import asked_once
+from mimicbench.errors import QueryBudgetExceeded
+from mimicbench.oracles.softmax import Softmax
+from tests.standins import SpyMentor
+
+IMAGES = torch.rand(10, 3, 4, 4, generator=torch.manual_seed(0))
+
+
+def query(start: int, stop: int) -> Tensor:
+    return IMAGES[start:stop]
+
+
+def test_replies_come_in_order_and_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "replies.npy"
+    replies = asked_once(file, Softmax(SpyMentor(), budget=None), query, 10, 4)
+    torch.testing.assert_close(replies, SpyMentor()(IMAGES), rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(np.load(file), replies)
+    assert [path.name for path in file.parent.iterdir()] == ["replies.npy"]
+
+
+@pytest.mark.parametrize("covered", [0, 5, 9])
+def test_nothing_is_kept_when_the_budget_does_not_cover_all(covered: int, tmp_path: Path) -> None:
+    oracle = Softmax(SpyMentor(), budget=10)
+    oracle.recall(10 - covered)
+    with pytest.raises(QueryBudgetExceeded):
+        asked_once(tmp_path / "replies.npy", oracle, query, 10, 4)
+    assert list(tmp_path.rglob("*.npy")) == []
+
+
+def test_nothing_is_kept_when_the_mentor_fails_midway(tmp_path: Path) -> None:
+    class Failing(SpyMentor):
+        def __call__(self, images: Tensor) -> Tensor:
+            if len(self.seen) == 2:
+                raise KeyboardInterrupt
+            return super().__call__(images)
+
+    with pytest.raises(KeyboardInterrupt):
+        asked_once(tmp_path / "replies.npy", Softmax(Failing(), budget=None), query, 10, 4)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -1,0 +1,17 @@
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+torch.set_num_threads(min(2, torch.get_num_threads()))
+settings.register_profile(
+    "mimicbench", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("mimicbench")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the embedded pool and trained mentors are kept for the whole session."""
+    return tmp_path_factory.mktemp("cache")

@@ -1,0 +1,118 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from mimicbench.errors import QueryBudgetExceeded
+from mimicbench.mentors import Mentor
+from mimicbench.networks.vgg import VGG16
+from mimicbench.oracles import Oracle
+from mimicbench.oracles.label import Label
+from mimicbench.oracles.softmax import Softmax
+from mimicbench.schema import build
+from tests.standins import FLOAT32, SpyMentor, randomised
+
+CONF = Path(__file__).resolve().parents[2] / "conf" / "oracle"
+Make = Callable[..., Oracle]
+
+
+@pytest.fixture(params=sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
+def make(request: pytest.FixtureRequest) -> Make:
+    """Every oracle that conf/oracle names."""
+
+    def from_conf(mentor: Mentor, budget: int | None = None) -> Oracle:
+        node = OmegaConf.to_container(OmegaConf.load(request.param))
+        assert isinstance(node, dict)
+        oracle: Oracle = build("oracle", {**node, "budget": budget}, mentor)
+        return oracle
+
+    return from_conf
+
+
+def images(count: int) -> torch.Tensor:
+    return torch.rand(count, 3, 4, 4, generator=torch.manual_seed(count))
+
+
+@pytest.mark.parametrize("count", [1, 2, 257])
+def test_a_reply_is_a_distribution_for_each_image(make: Make, count: int) -> None:
+    replies = make(SpyMentor()).ask(images(count))
+    assert replies.shape == (count, 5)
+    assert replies.dtype == torch.float32
+    assert replies.min() >= 0
+    torch.testing.assert_close(replies.sum(1), torch.ones(count))
+
+
+def test_replies_do_not_depend_on_the_other_images_of_a_query(make: Make) -> None:
+    together = make(SpyMentor()).ask(images(20))
+    alone = torch.cat([make(SpyMentor()).ask(image[None]) for image in images(20)])
+    torch.testing.assert_close(together, alone)
+
+
+def test_counts_every_image(make: Make) -> None:
+    oracle = make(SpyMentor())
+    for count in (1, 2, 257):
+        oracle.ask(images(count))
+    oracle.recall(40)
+    assert oracle.asked == 300
+
+
+def test_a_query_that_the_budget_does_not_cover_is_not_sent(make: Make) -> None:
+    mentor = SpyMentor()
+    oracle = make(mentor, budget=10)
+    oracle.ask(images(7))
+    with pytest.raises(QueryBudgetExceeded, match=r"oracle\.budget=10 does not cover 4 more images after 7"):
+        oracle.ask(images(4))
+    assert len(mentor.asked) == oracle.asked == 7
+    oracle.ask(images(3))
+    assert len(mentor.asked) == oracle.asked == 10
+    with pytest.raises(QueryBudgetExceeded):
+        oracle.ask(images(1))
+    assert len(mentor.asked) == oracle.asked == 10
+
+
+def test_no_gradient_passes(make: Make) -> None:
+    network = VGG16(5, 32, 0.0, width=0.05, batch_norm=True)
+    oracle = make(Mentor(network, tuple("abcde"), FLOAT32))
+    asked = torch.rand(2, 3, 32, 32, requires_grad=True)
+    replies = oracle.ask(asked)
+    assert not replies.requires_grad
+    assert replies.grad_fn is None
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_nothing_behind_the_door_is_reachable_by_name(make: Make) -> None:
+    oracle = make(SpyMentor())
+    public = {name for name in dir(oracle) if not name.startswith("_")}
+    assert public == {"ask", "asked", "budget", "recall", "reply"}
+    assert not any(isinstance(getattr(oracle, name), Mentor | nn.Module) for name in public)
+
+
+@pytest.mark.parametrize("count", [1, 2, 257])
+def test_label_replies_are_one_hot_at_the_mentors_class(count: int) -> None:
+    replies = Label(SpyMentor(), budget=None).ask(images(count))
+    assert ((replies == 0) | (replies == 1)).all()
+    assert (replies.sum(1) == 1).all()
+    assert torch.equal(replies.argmax(1), SpyMentor()(images(count)).argmax(1))
+    assert count < 257 or len(replies.argmax(1).unique()) == 5
+
+
+def test_label_takes_the_first_of_equals() -> None:
+    replies = Label(SpyMentor(), budget=None).reply(torch.tensor([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]]))
+    assert replies.tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+def test_softmax_replies_are_the_mentors_probabilities() -> None:
+    assert torch.equal(Softmax(SpyMentor(), budget=None).ask(images(9)), SpyMentor()(images(9)))
+
+
+def test_a_real_mentor_gives_softmax_and_label_the_same_classes() -> None:
+    torch.manual_seed(0)
+    network = randomised(VGG16(5, 32, 0.0, width=0.05, batch_norm=True))
+    mentor = Mentor(network, tuple("abcde"), FLOAT32)
+    asked = torch.rand(40, 3, 32, 32)
+    replies = Softmax(mentor, budget=None).ask(asked)
+    torch.testing.assert_close(replies, network.eval()(asked).softmax(1), rtol=0, atol=1e-6)
+    assert torch.equal(replies.argmax(1), Label(mentor, budget=None).ask(asked).argmax(1))

@@ -1,0 +1,190 @@
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import lightning as L  # noqa: N812
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from mimicbench.learner import Learner
+from mimicbench.recipe import Recipe
+from tests.standins import ListedChunks, make_recipe, make_trainer
+
+SAMPLES = 300  # a multiple of neither chunk nor batch
+BATCH = 32
+STEPS = -(-SAMPLES // BATCH)
+
+
+def samples() -> tuple[Tensor, Tensor]:
+    torch.manual_seed(0)
+    return torch.rand(SAMPLES, 3, 8, 8), torch.randn(SAMPLES, 5).softmax(1)
+
+
+def small_network(dropout: float = 0.0) -> nn.Module:
+    torch.manual_seed(1)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(128, 16),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout),
+        nn.Linear(16, 5),
+    )
+
+
+def fast_recipe(**changes: Any) -> Recipe:
+    return make_recipe(**{"batch_size": BATCH, "learning_rate": 0.1, "weight_decay": 1e-3, **changes})
+
+
+def learnt(
+    network: nn.Module, recipe: Recipe, epochs: int, chunk_size: int = 96, **trainer: Any
+) -> tuple[Learner, L.Trainer]:
+    learner = Learner(network, recipe, epochs * STEPS, 5)
+    torch.manual_seed(2)
+    fitting = make_trainer(epochs, **trainer)
+    fitting.fit(learner, ListedChunks(*samples(), chunk_size))
+    return learner, fitting
+
+
+def batches() -> Iterator[tuple[Tensor, Tensor]]:
+    return zip(*(part.split(BATCH) for part in samples()), strict=True)
+
+
+def plainly(network: nn.Module, recipe: Recipe, epochs: int, autocast: bool = False) -> list[list[float]]:
+    """A plain SGD loop; the losses of each epoch's steps."""
+    network.train()
+    optimizer = torch.optim.SGD(
+        network.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
+    )
+    if recipe.schedule == "one_cycle":
+        scheduler: Any = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, recipe.learning_rate, epochs * STEPS, pct_start=recipe.warmup, cycle_momentum=False
+        )
+    else:
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.9 ** (epoch // 10))
+    torch.manual_seed(2)
+    losses = []
+    for _ in range(epochs):
+        losses.append([])
+        for images, targets in batches():
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                logits = network(images)
+            loss = F.cross_entropy(logits.float(), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses[-1].append(loss.item())
+            if recipe.schedule == "one_cycle":
+                scheduler.step()
+        if recipe.schedule == "step":
+            scheduler.step()
+    return losses
+
+
+def assert_same_weights(first: nn.Module, second: nn.Module) -> None:
+    for (name, one), other in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.equal(one, other), name
+
+
+@pytest.mark.parametrize("schedule", ["step", "one_cycle"])
+@pytest.mark.parametrize("chunk_size", [BATCH, 96, 320])
+def test_the_trajectory_is_that_of_plain_sgd(schedule: str, chunk_size: int) -> None:
+    recipe, network = fast_recipe(schedule=schedule, dropout=0.3), small_network(0.3)
+    plain = copy.deepcopy(network)
+    learner, _ = learnt(network, recipe, 12, chunk_size)
+    plainly(plain, recipe, 12)
+    assert_same_weights(learner.network, plain)
+    assert not torch.equal(plain[0].weight, small_network()[0].weight)
+
+
+def test_bf16_mixed_is_plain_autocast_of_each_step() -> None:
+    recipe, network = fast_recipe(), small_network()
+    plain, float32 = copy.deepcopy(network), copy.deepcopy(network)
+    learner, _ = learnt(network, recipe, 2, precision="bf16-mixed")
+    plainly(plain, recipe, 2, autocast=True)
+    assert_same_weights(learner.network, plain)
+    plainly(float32, recipe, 2)
+    assert not torch.equal(float32[0].weight, plain[0].weight)
+    assert learner.network[0].weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("chunk_size", [BATCH, 96, 320])
+def test_counts_sgd_steps_and_samples(chunk_size: int) -> None:
+    learner, trainer = learnt(small_network(), fast_recipe(), 2, chunk_size)
+    assert trainer.global_step == learner.global_step == 2 * STEPS == 20
+    assert learner.samples == 2 * SAMPLES
+
+
+class Watch(L.Callback):
+    def __init__(self, look: Callable[[L.Trainer], float]) -> None:
+        self.look = look
+        self.seen: list[float] = []
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.seen.append(self.look(trainer))
+
+
+def test_the_learning_rate_falls_by_a_tenth_every_ten_epochs() -> None:
+    watch = Watch(lambda trainer: trainer.optimizers[0].param_groups[0]["lr"])
+    logged: list[float] = []
+
+    class Logged(L.Callback):
+        def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+            logged.append(float(trainer.callback_metrics["train/learning_rate"]))
+
+    learner = Learner(nn.Sequential(nn.Flatten(), nn.Linear(3, 5)), make_recipe(batch_size=2), 100, 5)
+    fitting = make_trainer(100, callbacks=[watch, Logged()])
+    fitting.fit(learner, ListedChunks(torch.rand(4, 3, 1, 1), torch.eye(5)[:4], 2))
+    expected = [0.001 * 0.9 ** (epoch // 10) for epoch in range(100)]
+    assert watch.seen == pytest.approx(expected)
+    assert [watch.seen[epoch] for epoch in (0, 9, 10, 99)] == pytest.approx([1e-3, 1e-3, 9e-4, 3.87420489e-4])
+    assert len(logged) == 100
+    assert logged[1:] == pytest.approx(expected[:-1], rel=1e-6)  # callbacks run before the module's own hook
+    assert float(fitting.callback_metrics["train/learning_rate"]) == pytest.approx(expected[-1])
+
+
+def test_one_cycle_ends_with_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    original = torch.optim.SGD.step
+
+    def step(self: torch.optim.SGD, *given: Any, **named: Any) -> Any:
+        rates.append(self.param_groups[0]["lr"])
+        return original(self, *given, **named)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    learnt(small_network(), fast_recipe(schedule="one_cycle"), 3)
+    assert len(rates) == 3 * STEPS
+    assert max(rates) == pytest.approx(0.1) == rates[8]  # 30 % of 30 steps, from 0
+    assert rates[0] == pytest.approx(0.1 / 25)
+    assert rates[-1] == pytest.approx(0.1 / 25 / 10_000)
+    assert rates[-2] > 10 * rates[-1]
+
+
+def test_the_loss_logged_is_the_mean_over_the_epochs_samples() -> None:
+    recipe, network = fast_recipe(), small_network()
+    losses = plainly(copy.deepcopy(network), recipe, 2)
+    _, trainer = learnt(network, recipe, 2)
+    sizes = [len(images) for images, _ in batches()]
+    expected = sum(loss * size for loss, size in zip(losses[-1], sizes, strict=True)) / SAMPLES
+    assert float(trainer.callback_metrics["train/loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_logged_metrics_lie_at_the_sgd_step(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    logger = L.pytorch.loggers.CSVLogger(tmp_path, name="", version="")
+    learnt(small_network(), fast_recipe(), 3, logger=logger)
+    lines = (tmp_path / "metrics.csv").read_text().splitlines()
+    column = lines[0].split(",").index("step")
+    assert [int(line.split(",")[column]) for line in lines[1:]] == [STEPS, 2 * STEPS, 3 * STEPS]
+
+
+def test_soft_targets_are_learnt_as_distributions() -> None:
+    target = torch.tensor([0.5, 0.3, 0.2, 0.0, 0.0])
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3, 5))
+    learner = Learner(network, make_recipe(batch_size=8, learning_rate=0.5), 200, 5)
+    make_trainer(200).fit(learner, ListedChunks(torch.ones(8, 3, 1, 1), target.expand(8, 5), 8))
+    torch.testing.assert_close(network(torch.ones(1, 3, 1, 1)).softmax(1)[0], target, atol=0.02, rtol=0)
