@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs real data in ..
 
 def test_the_papers_setting_runs_its_first_chunks(tmp_path: Path) -> None:
     # A mentor that has learnt nothing, so that the test does not train one for hours.
-    untrained = {f"network.{name}": value for name, value in VGG16(10, 32, 0.0, width=1.0, batch_norm=False).state_dict().items()}
+    untrained = VGG16(10, 32, 0.0, width=1.0, batch_norm=False).state_dict(prefix="network.")
     torch.save({"state_dict": untrained}, tmp_path / "mentor.ckpt")
     done = subprocess.run(
         [

@@ -11,7 +11,7 @@ import difflib
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
@@ -40,6 +40,7 @@ class TrainerSection(BaseModel):
     max_epochs: PositiveInt
     accelerator: Accelerator
     precision: Precision
+    devices: Literal[1]
 
 
 def _named(section: dict[str, Any]) -> dict[str, Any]:
@@ -179,8 +180,8 @@ def _sentence(error: ValidationError, key: str, known: Mapping[str, Any]) -> str
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         here = sorted(known) if len(first["loc"]) == 1 else []
         close = difflib.get_close_matches(str(first["loc"][-1]), here, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(here)}." if here else "; remove it."
-        return f"{place} is not a key of the configuration{hint}"
+        advice = f"did you mean '{close[0]}'?" if close else f"the keys here are {', '.join(here) or 'others'}."
+        return f"{place} is not a key of the configuration; {advice}"
     if first["type"] in ("missing", "missing_argument"):
         return f"{place} is missing; give it a value."
     return f"{place}={first['input']} is refused: {first['msg'][0].lower()}{first['msg'][1:]}."

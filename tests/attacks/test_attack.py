@@ -62,7 +62,9 @@ def test_an_attack_that_asks_beyond_the_budget_is_stopped_before_the_extra_query
         original = Student.training_step
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                Student, "training_step", lambda self, *given: (original(self, *given), steps.append(self.global_step))[0]
+                Student,
+                "training_step",
+                lambda self, *given: (original(self, *given), steps.append(self.global_step))[0],
             )
             fitted(unaware, Label(mentor, budget=60), tmp_path)
     assert len(mentor.asked) == unaware.oracle.asked == 58

@@ -166,13 +166,14 @@ def test_the_set_does_not_depend_on_the_chunk_size(ratio: Ratio, tmp_path: Path)
         assert torch.equal(replies_again, replies)
 
 
-@given(
-    start=st.integers(0, 5000), length=st.integers(1, 300), cut=st.integers(0, 300), epoch=st.integers(0, 9)
-)
+@given(start=st.integers(0, 5000), length=st.integers(1, 300), cut=st.integers(0, 300), epoch=st.integers(0, 9))
 def test_a_composite_depends_on_seed_epoch_and_index_alone(start: int, length: int, cut: int, epoch: int) -> None:
     whole = draw(3, epoch, 0, start + length, 1000, 2, "percent")
     middle = start + min(cut, length)
-    parts = [draw(3, epoch, start, middle, 1000, 2, "percent"), draw(3, epoch, middle, start + length, 1000, 2, "percent")]
+    parts = [
+        draw(3, epoch, start, middle, 1000, 2, "percent"),
+        draw(3, epoch, middle, start + length, 1000, 2, "percent"),
+    ]
     np.testing.assert_array_equal(np.concatenate([part.index for part in parts]), whole.index[start:])
     np.testing.assert_array_equal(np.concatenate([part.weight for part in parts]), whole.weight[start:])
 

@@ -11,7 +11,8 @@ import torch
 from mimicbench.augmentation import Augmentation
 from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware
-from mimicbench.mentors import Mentor, trained as module
+from mimicbench.mentors import Mentor
+from mimicbench.mentors import trained as module
 from mimicbench.mentors.trained import trained
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task

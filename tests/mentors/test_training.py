@@ -23,7 +23,10 @@ def test_an_epoch_has_each_training_image_once_with_its_own_class() -> None:
     assert targets.sum(1).eq(1).all()
     seen = [(image.numpy().tobytes(), int(target.argmax())) for image, target in zip(images, targets, strict=True)]
     floats = task.train.images.transpose(0, 3, 1, 2).astype(np.float32) / 255
-    wanted = [(np.ascontiguousarray(image).tobytes(), int(label)) for image, label in zip(floats, task.train.labels, strict=True)]
+    wanted = [
+        (np.ascontiguousarray(image).tobytes(), int(label))
+        for image, label in zip(floats, task.train.labels, strict=True)
+    ]
     assert sorted(seen) == sorted(wanted)
 
 

@@ -1,0 +1,158 @@
+"""``python train.py`` as a user runs it, cut short."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHORT = (
+    "debug=smoke",
+    "mentor.network.width=0.1",
+    "student.width=0.1",
+    "pool.crops=300",
+    "attack.samples_per_epoch=300",
+    "trainer.precision=32-true",
+)
+
+
+def train(cache: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "train.py", *overrides],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"MIMICBENCH_CACHE": str(cache), "COLUMNS": "120", "MIMICBENCH_DATA": str(cache / "no data")},
+    )
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return result
+
+
+def losses_of(folder: Path) -> list[float]:
+    losses: list[float] = pd.read_csv(folder / "metrics.csv")["train/loss"].dropna().tolist()
+    return losses
+
+
+@pytest.fixture(scope="module")
+def job(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    folder = tmp_path_factory.mktemp("job") / "run"
+    return train(cache, *SHORT, f"hydra.run.dir={folder}"), folder
+
+
+def test_the_embedded_job_ends_with_a_table_and_a_result(
+    job: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    done, folder = job
+    assert done.returncode == 0, done.stderr
+    result = result_of(folder)
+    for shown in ("Mentor accuracy", "Student accuracy", "Relative accuracy", "Fidelity", "Queries", "Time"):
+        assert shown in done.stdout
+    assert f"{result['fidelity']:.2%}" in done.stdout
+    assert "Epoch 1" in done.stdout + done.stderr  # the progress bar
+    assert (folder / "metrics.csv").exists()
+    assert (folder / "last.ckpt").exists()
+    assert result["queries"]["total"] == 600
+    assert result["sgd_steps"] == 6  # 128 + 128 + 44, twice
+    assert result["epochs"] == 2
+    assert result["relative_accuracy"] == pytest.approx(result["student_accuracy"] / result["mentor_accuracy"])
+    metrics = pd.read_csv(folder / "metrics.csv")
+    assert metrics["test/fidelity"].dropna().iloc[-1] == pytest.approx(result["fidelity"])
+    assert metrics["step"].max() == 6
+
+
+def test_one_seed_gives_one_result(
+    job: tuple[subprocess.CompletedProcess[str], Path], cache: Path, tmp_path: Path
+) -> None:
+    again = train(cache, *SHORT, f"hydra.run.dir={tmp_path / 'again'}")
+    assert again.returncode == 0, again.stderr
+    other = train(cache, *SHORT, "seed=1", f"hydra.run.dir={tmp_path / 'other'}")
+    assert other.returncode == 0, other.stderr
+
+    def measured(folder: Path) -> dict[str, Any]:
+        result = result_of(folder)
+        for key in ("train_seconds", "samples_per_second"):
+            del result[key]
+        del result["config"]["paths"]["output_dir"]
+        for logger_or_callback in (result["config"]["logger"]["csv"], result["config"]["callbacks"]["checkpoint"]):
+            logger_or_callback.pop("save_dir", logger_or_callback.pop("dirpath", None))
+        return result
+
+    assert measured(tmp_path / "again") == measured(job[1])
+    assert losses_of(tmp_path / "again") == losses_of(job[1]) != losses_of(tmp_path / "other")
+
+
+def test_the_papers_grid_ends_with_one_table_of_all_jobs(cache: Path, tmp_path: Path) -> None:
+    done = train(
+        cache, "-m", *SHORT, "attack=standard,composite", "oracle=softmax,label", f"hydra.sweep.dir={tmp_path}"
+    )
+    assert done.returncode == 0, done.stderr
+    summary = pd.read_csv(tmp_path / "summary.csv")
+    cells = list(zip(summary["attack"], summary["oracle"], strict=True))
+    assert cells == [("standard", "softmax"), ("standard", "label"), ("composite", "softmax"), ("composite", "label")]
+    assert summary["queries.total"].tolist() == [300, 300, 600, 600]
+    assert summary["mentor_accuracy"].nunique() == 1
+    markdown = (tmp_path / "summary.md").read_text()
+    assert markdown.count("| Standard | Unprotected |") == markdown.count("| Composite | Protected |") == 1
+    for row in ("Method", "Mentor status", "Test accuracy", "Relative accuracy", "Fidelity", "Queries"):
+        assert row in markdown
+    assert done.stdout.count("Unprotected") == 2
+    assert len(list((cache / "mentors").glob("*.ckpt"))) == 1  # all jobs, of this test and the others, share it
+
+
+def test_a_failed_job_leaves_the_others_their_table(cache: Path, tmp_path: Path) -> None:
+    done = train(cache, "-m", *SHORT, "attack.images=1,2", f"hydra.sweep.dir={tmp_path}")
+    assert done.returncode != 0
+    assert "attack.images=1 is refused" in done.stderr
+    assert len(pd.read_csv(tmp_path / "summary.csv")) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["attack=compsite"], "composite_once"),  # the right ones are listed
+        (["attack.sampels_per_epoch=3"], "sampels_per_epoch"),
+        (["+attack.sampels_per_epoch=3"], "did you mean 'samples_per_epoch'?"),
+        (["attack.samples_per_epoch=many"], "attack.samples_per_epoch=many is refused"),
+        (["attack.samples_per_epoch=0"], "attack.samples_per_epoch=0 is refused"),
+        (["oracle.budget=100"], "oracle.budget=100 does not cover one chunk"),
+        (["pool.crops=200"], "fewer than attack.chunk_size=256"),
+        (["trainer.devices=2"], "trainer.devices=2 is refused"),
+        (["task=cifar10"], "MIMICBENCH_DATA"),
+        (["mentor.checkpoint=nowhere.ckpt"], "mentor.checkpoint=nowhere.ckpt is not a file"),
+    ],
+)
+def test_a_users_mistake_is_one_sentence(cache: Path, tmp_path: Path, overrides: list[str], sentence: str) -> None:
+    done = train(cache, *SHORT, *overrides, f"hydra.run.dir={tmp_path / 'run'}")
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("result.json"))
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize("mode", ["run", "sweep"])
+def test_an_output_folder_that_cannot_be_written_is_one_sentence(cache: Path, tmp_path: Path, mode: str) -> None:
+    (tmp_path / "file").touch()
+    multirun = ["-m"] if mode == "sweep" else []
+    done = train(cache, *multirun, *SHORT, f"hydra.{mode}.dir={tmp_path / 'file' / 'below'}")
+    assert done.returncode != 0
+    assert f"hydra.{mode}.dir=" in done.stderr
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_hydras_own_options_work(cache: Path) -> None:
+    shown = train(cache, "--cfg", "job", "attack.images=3")
+    assert shown.returncode == 0
+    assert "images: 3" in shown.stdout
+    helped = train(cache, "--help")
+    assert helped.returncode == 0
+    assert "attack: composite, composite_once, standard" in helped.stdout
