@@ -90,7 +90,7 @@ def test_a_file_that_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
 def test_any_bytes_get_one_sentence(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "any.ckpt"
     file.write_bytes(content)
-    refused(file, "")
+    refused(file, "any.ckpt")
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9, 0.999])
@@ -149,9 +149,9 @@ def test_a_checkpoint_that_needs_unsafe_loading(extra: Any, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ({"state_dict": state(make_network(4))}, "of another architecture than configured: size mismatch for 1.weight"),
-        ({"state_dict": {}}, "of another architecture than configured: Missing key"),
-        ({"state_dict": state(make_network()) | {"network.2.weight": torch.ones(1)}}, "Unexpected key"),
+        ({"state_dict": state(make_network(4))}, "of another architecture than configured: they differ in 1.weight"),
+        ({"state_dict": {}}, "they differ in 1.bias"),
+        ({"state_dict": state(make_network()) | {"network.2.weight": torch.ones(1)}}, "they differ in 2.weight"),
         ({"weights": state(make_network())}, "has no state_dict"),
         (state(make_network()), "has no state_dict"),
     ],

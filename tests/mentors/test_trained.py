@@ -34,7 +34,7 @@ def kept(paths: Paths) -> list[Path]:
 
 def test_a_mentor_learns_its_task(tmp_path: Path) -> None:
     task = make_task(40)
-    mentor = train(make_paths(tmp_path), task, max_epochs=6)
+    mentor = train(make_paths(tmp_path), task, max_epochs=6, network=NETWORK | {"width": 0.2})
     images = torch.from_numpy(task.test.images).permute(0, 3, 1, 2) / 255
     assert (mentor(images).argmax(1).numpy() == task.test.labels).mean() > 0.9
     assert mentor.classes == task.classes

@@ -1,6 +1,7 @@
 """Networks from checkpoints, without running what a checkpoint may carry."""
 
 import pickle
+import re
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from mimicbench.errors import UserError
 
 _PREFIX = "network."
+_NAMES_A_CLASS = re.compile(r"\bGLOBAL\b|Unsupported class")  # how PyTorch says what it did not load
 
 
 def load_network(network: nn.Module, checkpoint: Path, key: str) -> None:
@@ -27,20 +29,22 @@ def load_network(network: nn.Module, checkpoint: Path, key: str) -> None:
         raise UserError(f"{key}={checkpoint} is not a file; give the path of a checkpoint.")
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "weights" in str(error).lower() and "unsupported" in str(error).lower():
-            reason = "holds more than tensors and plain containers and is not loaded, for it could run code"
-        else:
-            reason = "is damaged or no checkpoint"
-        raise UserError(f"{key}={checkpoint} {reason}; save its state_dict alone.") from None
-    except (RuntimeError, EOFError, OSError) as error:
-        raise UserError(f"{key}={checkpoint} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # a damaged file can make the unpickler fail in any way
+        if isinstance(error, pickle.UnpicklingError) and _NAMES_A_CLASS.search(str(error)):
+            reason = "holds more than tensors and plain containers and is not loaded, for it could run code; "
+            raise UserError(f"{key}={checkpoint} {reason}save its state_dict alone.") from None
+        raise UserError(f"{key}={checkpoint} is damaged or no checkpoint; save it again.") from None
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(weights, dict):
         raise UserError(f"{key}={checkpoint} has no state_dict; give a checkpoint that mimicbench or Lightning wrote.")
-    own = {name.removeprefix(_PREFIX): value for name, value in weights.items() if name.startswith(_PREFIX)}
-    try:
-        network.load_state_dict(own)
-    except RuntimeError as error:
-        detail = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise UserError(f"{key}={checkpoint} is of another architecture than configured: {detail}") from None
+    own = {str(name).removeprefix(_PREFIX): value for name, value in weights.items() if str(name).startswith(_PREFIX)}
+    expected = network.state_dict()
+    different = sorted(expected.keys() ^ own.keys()) or [
+        name for name, value in own.items() if getattr(value, "shape", None) != expected[name].shape
+    ]
+    if different:
+        raise UserError(
+            f"{key}={checkpoint} is of another architecture than configured: they differ in {different[0]}; "
+            "configure the network that it was saved from."
+        )
+    network.load_state_dict(own)

@@ -1,0 +1,68 @@
+import statistics
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mimicbench.report import table
+from mimicbench.results import Queries, Result, load
+from tests.test_results import make_result
+
+
+def saved(folder: Path, *results: Result) -> pd.DataFrame:
+    for number, result in enumerate(results):
+        (folder / str(number)).mkdir()
+        result.save(folder / str(number))
+    return load(folder)
+
+
+def test_jobs_are_rows_of_table_4(tmp_path: Path) -> None:
+    unprotected = make_result(
+        attack="standard", oracle="softmax", student_accuracy=0.891, queries=Queries(128, 128, None)
+    )
+    rows = table.jobs(saved(tmp_path, unprotected, make_result(), make_result(oracle="topk")))
+    assert rows["Method"].tolist() == ["Standard", "Composite", "Composite"]
+    assert rows["Mentor status"].tolist() == ["Unprotected", "Protected", "Protected: topk"]
+    assert rows["Test accuracy"].tolist() == ["89.10%", "81.00%", "81.00%"]
+    assert rows["Queries"].tolist() == ["128", "1,000", "1,000"]
+    assert not {"Task", "Pool", "Student"} & set(rows)
+
+
+def test_what_differs_between_jobs_is_shown(tmp_path: Path) -> None:
+    rows = table.jobs(saved(tmp_path, make_result(student="vgg16"), make_result(student="vgg16_bn")))
+    assert rows["Student"].tolist() == ["vgg16", "vgg16_bn"]
+
+
+def test_cells_give_mean_and_sample_deviation_over_seeds(tmp_path: Path) -> None:
+    values = [0.70, 0.74, 0.75]
+    seeds = [make_result(seed=seed, fidelity=value) for seed, value in enumerate(values)]
+    rows = table.cells(saved(tmp_path, *seeds, make_result(oracle="softmax", fidelity=0.8)))
+    mean, spread = 100 * statistics.mean(values), 100 * statistics.stdev(values)
+    assert rows["Fidelity"].tolist() == [f"{mean:.2f} ± {spread:.2f}%", "80.00%"]
+    assert rows["Seeds"].tolist() == ["3", "1"]
+
+
+def test_other_budgets_are_other_cells(tmp_path: Path) -> None:
+    rows = table.cells(saved(tmp_path, make_result(), make_result(seed=1, queries=Queries(2000, 2000, None))))
+    assert rows["Queries"].tolist() == ["1,000", "2,000"]
+
+
+def test_a_sweep_is_summed_up_in_two_files(tmp_path: Path) -> None:
+    results = saved(tmp_path, make_result(), make_result(seed=1, fidelity=0.95))
+    table.write_summary(results, tmp_path)
+    numbers = pd.read_csv(tmp_path / "summary.csv")
+    assert numbers["fidelity"].tolist() == [0.85, 0.95]
+    assert not {"config", "versions"} & set(numbers)
+    markdown = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "90.00%" in markdown  # the mentor's
+    assert "90.00 ± 7.07%" in markdown
+    assert markdown.count("| Composite | Protected |") == 3
+
+
+def test_a_single_job_is_printed_with_all_that_the_readme_promises(capsys: pytest.CaptureFixture[str]) -> None:
+    table.show_job(make_result())
+    printed = capsys.readouterr().out
+    for value in ("90.00%", "81.00%", "85.00%", "1,000 (990 different)", "8 in 2 epochs, seed 0", "CPU, 32-true"):
+        assert value in printed
+    assert asdict(make_result())["fidelity"] == 0.85

@@ -1,0 +1,44 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from mimicbench.results import FILE, Queries, Result, load, versions
+
+
+def make_result(**changes: Any) -> Result:
+    names = {"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "mentor": "m", "student": "s"}
+    figures = {"mentor_accuracy": 0.9, "student_accuracy": 0.81, "relative_accuracy": 0.9, "fidelity": 0.85}
+    run = {"seed": 0, "epochs": 2, "sgd_steps": 8, "train_seconds": 1.5, "samples_per_second": 600.0}
+    about = {"device": "CPU", "precision": "32-true", "versions": versions(), "config": {"seed": 0}}
+    own = {"queries": Queries(1000, 990, None)}
+    return Result(**{**names, **figures, **run, **about, **own, **changes})
+
+
+def test_result_json_is_laid_out_as_promised(tmp_path: Path) -> None:
+    make_result().save(tmp_path)
+    promised = {
+        *("task", "pool", "attack", "oracle", "student", "seed", "mentor_accuracy", "student_accuracy"),
+        *("relative_accuracy", "fidelity", "queries", "epochs", "sgd_steps", "train_seconds", "samples_per_second"),
+        *("device", "precision", "versions", "config"),
+    }
+    content = json.loads((tmp_path / FILE).read_text())
+    assert set(content) == promised | {"mentor"}
+    assert content["queries"] == {"total": 1000, "unique": 990, "budget": None}
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_loads_finished_jobs_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number in (10, 9, 0):
+        folder = tmp_path / f"{number}-composite"
+        folder.mkdir()
+        make_result(seed=number).save(folder)
+    (tmp_path / "11-unfinished").mkdir()
+    results = load(tmp_path)
+    assert results["seed"].tolist() == [0, 9, 10]
+    assert results["queries.total"].tolist() == [1000] * 3
+    assert results["folder"].tolist() == [str(tmp_path / f"{number}-composite") for number in (0, 9, 10)]
+    assert len(load(tmp_path, tmp_path)) == 6
+
+
+def test_nothing_finished_is_an_empty_table(tmp_path: Path) -> None:
+    assert len(load(tmp_path)) == 0
