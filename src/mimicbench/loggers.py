@@ -32,7 +32,7 @@ def weights_and_biases(
     """
     import wandb  # here, for its import is slow and most runs do without
 
-    offline = mode == "offline" or (mode == "auto" and not wandb.api.api_key)
+    offline = mode == "offline" or (mode == "auto" and not wandb.login(prompt=False))
     return WandbLogger(
         project=project,
         entity=entity,
@@ -41,6 +41,7 @@ def weights_and_biases(
         tags=tags,
         save_dir=save_dir,
         offline=offline,
+        mode="offline" if offline else "online",  # of wandb.init; what offline sets is not enough for new releases
     )
 
 

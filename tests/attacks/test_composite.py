@@ -1,4 +1,5 @@
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def literal_draw(seed: int, epoch: int, i: int, n: int, ratio: Ratio, size: int)
         p = cuts[0]
         return index, [p, 1 - p]
     ends = [Fraction(0), *sorted(cuts), Fraction(1)]
-    return index, [right - left for left, right in zip(ends, ends[1:], strict=False)]
+    return index, [right - left for left, right in pairwise(ends)]
 
 
 def algorithm_1(

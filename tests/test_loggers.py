@@ -1,0 +1,58 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wandb
+
+from mimicbench.loggers import closed, weights_and_biases
+
+
+@pytest.fixture(autouse=True)
+def without_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+
+
+@pytest.fixture
+def exit_codes(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """With what the runs are closed."""
+    codes: list[int | None] = []
+    finish = wandb.Run.finish
+
+    def spy(run: wandb.Run, exit_code: int | None = None, **others: Any) -> None:
+        codes.append(exit_code)
+        finish(run, exit_code, **others)
+
+    monkeypatch.setattr(wandb.Run, "finish", spy)
+    return codes
+
+
+def job(folder: Path, name: str, fails: bool = False) -> str:
+    """The id of a job's run."""
+    folder.mkdir(exist_ok=True)
+    logger = weights_and_biases(
+        project="test", entity=None, group=str(folder), name=name, tags=["a"], save_dir=folder, mode="auto"
+    )
+    run = logger.experiment
+    assert (run.group, run.name, run.tags, run.offline) == (folder.name, name, ("a",), True)
+    with closed([logger]):
+        logger.log_metrics({"test/accuracy": 0.5}, step=3)
+        if fails:
+            raise KeyError(name)
+    return str(run.id)
+
+
+def test_two_jobs_of_one_process_are_two_offline_runs(tmp_path: Path, exit_codes: list[int | None]) -> None:
+    assert job(tmp_path / "sweep", "one") != job(tmp_path / "sweep", "two")
+    assert exit_codes == [0, 0]
+    assert wandb.run is None
+    assert len(list((tmp_path / "sweep" / "wandb").glob("offline-run-*/run-*.wandb"))) == 2
+
+
+def test_a_job_that_fails_is_closed_as_failed(tmp_path: Path, exit_codes: list[int | None]) -> None:
+    with pytest.raises(KeyError):
+        job(tmp_path / "sweep", "one", fails=True)
+    assert exit_codes == [1]
+    assert wandb.run is None
