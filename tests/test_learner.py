@@ -18,8 +18,8 @@ STEPS = -(-SAMPLES // BATCH)
 
 
 def samples() -> tuple[Tensor, Tensor]:
-    torch.manual_seed(0)
-    return torch.rand(SAMPLES, 3, 8, 8), torch.randn(SAMPLES, 5).softmax(1)
+    own = torch.Generator().manual_seed(0)  # dropout draws from the global one
+    return torch.rand(SAMPLES, 3, 8, 8, generator=own), torch.randn(SAMPLES, 5, generator=own).softmax(1)
 
 
 def small_network(dropout: float = 0.0) -> nn.Module:
@@ -131,20 +131,12 @@ class Watch(L.Callback):
 
 def test_the_learning_rate_falls_by_a_tenth_every_ten_epochs() -> None:
     watch = Watch(lambda trainer: trainer.optimizers[0].param_groups[0]["lr"])
-    logged: list[float] = []
-
-    class Logged(L.Callback):
-        def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-            logged.append(float(trainer.callback_metrics["train/learning_rate"]))
-
     learner = Learner(nn.Sequential(nn.Flatten(), nn.Linear(3, 5)), make_recipe(batch_size=2), 100, 5)
-    fitting = make_trainer(100, callbacks=[watch, Logged()])
+    fitting = make_trainer(100, callbacks=[watch])
     fitting.fit(learner, ListedChunks(torch.rand(4, 3, 1, 1), torch.eye(5)[:4], 2))
     expected = [0.001 * 0.9 ** (epoch // 10) for epoch in range(100)]
     assert watch.seen == pytest.approx(expected)
     assert [watch.seen[epoch] for epoch in (0, 9, 10, 99)] == pytest.approx([1e-3, 1e-3, 9e-4, 3.87420489e-4])
-    assert len(logged) == 100
-    assert logged[1:] == pytest.approx(expected[:-1], rel=1e-6)  # callbacks run before the module's own hook
     assert float(fitting.callback_metrics["train/learning_rate"]) == pytest.approx(expected[-1])
 
 
