@@ -125,6 +125,7 @@ def test_a_failed_job_leaves_the_others_their_table(cache: Path, tmp_path: Path)
         (["oracle.budget=100"], "oracle.budget=100 does not cover one chunk"),
         (["pool.crops=200"], "fewer than attack.chunk_size=256"),
         (["trainer.devices=2"], "trainer.devices=2 is refused"),
+        (["mentor.network.width=100"], "mentor.network.width=100 is refused"),
         (["task=cifar10"], "MIMICBENCH_DATA"),
         (["mentor.checkpoint=nowhere.ckpt"], "mentor.checkpoint=nowhere.ckpt is not a file"),
     ],
@@ -156,3 +157,16 @@ def test_hydras_own_options_work(cache: Path) -> None:
     helped = train(cache, "--help")
     assert helped.returncode == 0
     assert "attack: composite, composite_once, standard" in helped.stdout
+
+
+def test_a_rerun_that_fails_leaves_no_result_of_the_earlier_run(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text("{}")
+    assert train(cache, *SHORT, "pool.crops=200", f"hydra.run.dir={tmp_path}").returncode != 0
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_budget_in_scientific_notation_is_a_number(cache: Path, tmp_path: Path) -> None:
+    done = train(cache, *SHORT, "oracle.budget=4e2", f"hydra.run.dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    queries = result_of(tmp_path)["queries"]
+    assert (queries["total"], queries["budget"]) == (400, 400)

@@ -18,8 +18,8 @@ from mimicbench.mentors import Mentor
 from mimicbench.oracles import Oracle
 from mimicbench.pools import Pool
 from mimicbench.resident import ResidentImages
-from mimicbench.results import Queries, Result, versions
-from mimicbench.schema import Config, build, check
+from mimicbench.results import FILE, Queries, Result, versions
+from mimicbench.schema import Config, arguments, build, check
 from mimicbench.student import Student
 from mimicbench.tasks import Task
 
@@ -37,13 +37,14 @@ def run(cfg: DictConfig) -> Result:
         UserError: A mistake in the configuration or in the data; its sentence says which.
     """
     config = check(cfg)
+    (config.paths.output_dir / FILE).unlink(missing_ok=True)  # a job without one did not finish
     use_all_cores()
     _quieten_expected_warnings()
     hardware = Hardware.choose(config.trainer.accelerator, config.trainer.precision)
 
     task: Task = build("task", config.task, config.paths)
     pool: Pool = build("pool", config.pool, config.paths, task.size)
-    budget = config.oracle["budget"]
+    budget = arguments("oracle", config.oracle)["budget"]
     attack: Attack = build("attack", config.attack, pool, config.seed, config.trainer.max_epochs, budget)
     mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware)
     oracle: Oracle = build("oracle", config.oracle, mentor)

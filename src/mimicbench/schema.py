@@ -74,6 +74,7 @@ class Config(BaseModel):
         return (
             {key: getattr(self, key) for key in ("task", "pool", "mentor", "oracle", "attack", "student")}
             | {"trainer": self.trainer.model_dump()}
+            | ({"mentor.network": self.mentor["network"]} if isinstance(self.mentor.get("network"), dict) else {})
             | {f"logger.{key}": node for key, node in self.logger.items()}
             | {f"callbacks.{key}": node for key, node in self.callbacks.items()}
         )
