@@ -10,10 +10,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from mimicbench.attacks import Attack
+from mimicbench.mentors import Mentor
+from mimicbench.oracles import Oracle
 from mimicbench.pools import Pool
 from mimicbench.recipe import Recipe
 from mimicbench.schema import Config, build, check
-from tests.making import pictures
+from mimicbench.tasks import Task
+from tests.making import encoded, pictures, write_image, write_parquet
+from tests.standins import FLOAT32, SpyMentor, make_task
 
 CONF = Path(__file__).parents[1] / "conf"
 CHOICES = sorted((file.parent.name, file.stem) for file in CONF.glob("*/*.yaml"))
@@ -97,3 +101,50 @@ def test_the_small_experiment_gives_every_attack_the_same_steps_and_schedule() -
         plans.append((built.steps, built.recipe))
         assert sum(map(built.samples, range(built.epochs))) >= 1_000_000
     assert plans[0] == plans[1] == plans[2]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A little of each data set that a file in conf names."""
+    folder = tmp_path_factory.mktemp("data")
+    few = [encoded(image) for image in pictures(10)]
+    for split in ("train", "test"):
+        write_parquet(folder / "cifar10" / "data" / f"{split}-00000-of-00001.parquet", few, list(range(10)), "img")
+        for number, label in enumerate("ab"):
+            write_image(folder / "images" / split / label / "1.png", pictures(1, 40, number)[0])
+    write_parquet(folder / "imagenet32" / "data" / "train-00000-of-00001.parquet", few)
+    write_image(folder / "unlabelled" / "1.png", pictures(1, 40)[0])
+    return folder
+
+
+@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "task"])
+def test_every_task_is_built(choice: str, data: Path, cache: Path) -> None:
+    config = composed(f"task={choice}", f"paths.data_dir={data}", f"paths.cache_dir={cache}")
+    task = build("task", config.task, config.paths)
+    assert isinstance(task, Task)
+    assert task.train.images.shape[1:] == task.test.images.shape[1:] == (task.size, task.size, 3)
+    assert set(task.test.labels) == set(range(len(task.classes)))
+
+
+@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "pool"])
+def test_every_pool_is_built(choice: str, data: Path, cache: Path) -> None:
+    config = composed(f"pool={choice}", f"paths.data_dir={data}", f"paths.cache_dir={cache}")
+    node = config.pool | ({"crops": 10} if "crops" in config.pool else {})
+    pool = build("pool", node, config.paths, 32)
+    assert isinstance(pool, Pool)
+    assert pool.images.shape[1:] == (32, 32, 3)
+    assert len(pool) > 0
+
+
+@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "mentor"])
+def test_every_mentor_is_built(choice: str, tmp_path: Path) -> None:
+    config = composed(f"mentor={choice}", f"paths.cache_dir={tmp_path}", "mentor.network.width=0.05")
+    recipe = config.mentor["recipe"] | {"batch_size": 8}
+    mentor = build("mentor", config.mentor | {"max_epochs": 1, "recipe": recipe}, make_task(), config.paths, FLOAT32)
+    assert isinstance(mentor, Mentor)
+    torch.testing.assert_close(mentor(torch.rand(2, 3, 32, 32)).sum(1), torch.ones(2))
+
+
+@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "oracle"])
+def test_every_oracle_is_built(choice: str) -> None:
+    assert isinstance(build("oracle", composed(f"oracle={choice}").oracle, SpyMentor()), Oracle)

@@ -56,3 +56,32 @@ def test_a_job_that_fails_is_closed_as_failed(tmp_path: Path, exit_codes: list[i
         job(tmp_path / "sweep", "one", fails=True)
     assert exit_codes == [1]
     assert wandb.run is None
+
+
+@pytest.mark.parametrize("mode", ["disabled", "online", "offline", "dryrun"])
+def test_the_environment_does_not_change_that(
+    mode: str, tmp_path: Path, exit_codes: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wandb.teardown()  # of what the session remembers of the environment
+    monkeypatch.setenv("WANDB_MODE", mode)
+    job(tmp_path / "sweep", "one")
+    assert exit_codes == [0]
+    assert len(list((tmp_path / "sweep" / "wandb").glob("offline-run-*/run-*.wandb"))) == 1
+
+
+@pytest.mark.parametrize(("mode", "offline"), [("auto", False), ("online", False), ("offline", True)])
+def test_an_account_is_used_where_there_is_one(
+    mode: str, offline: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wandb, "login", lambda **_: True)
+    logger = weights_and_biases(
+        project="test",
+        entity=None,
+        group="sweep",
+        name="one",
+        tags=[],
+        save_dir=tmp_path,
+        mode=mode,  # type: ignore[arg-type]
+    )
+    assert logger._offline is offline
+    assert logger._wandb_init["mode"] == ("offline" if offline else "online")

@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mimicbench.results import FILE, Queries, Result, load, versions
 
 
@@ -42,3 +44,13 @@ def test_loads_finished_jobs_in_the_order_of_their_numbers(tmp_path: Path) -> No
 
 def test_nothing_finished_is_an_empty_table(tmp_path: Path) -> None:
     assert len(load(tmp_path)) == 0
+
+
+@pytest.mark.parametrize(
+    "content", ["", '{"task": "t", "pool": ', "[]", '{"accuracy": 1}', '{"queries": 3}', '{"queries": {"total": 1}}']
+)
+def test_a_result_json_of_something_else_is_not_taken_for_a_job(content: str, tmp_path: Path) -> None:
+    make_result().save(tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / FILE).write_text(content)
+    assert load(tmp_path)["folder"].tolist() == [str(tmp_path)]

@@ -62,8 +62,6 @@ class Learner(L.LightningModule):
             self.manual_backward(loss)
             optimizer.step()
             optimizer.zero_grad()
-            # The autocast region spans the chunk, and would go on with the weights' casts of its first step.
-            torch.clear_autocast_cache()
             if self.recipe.schedule_unit == "step":
                 scheduler.step()
             total += loss.detach() * len(batch)

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -93,16 +93,22 @@ def load(*folders: Path) -> pd.DataFrame:
     """The results under some folders, such as sweeps: one row a finished job, in the order of their paths.
 
     Args:
-        folders: Searched for ``result.json`` at any depth.
+        folders: Searched for ``result.json`` at any depth; files of that name that no job wrote are passed over.
 
     Returns:
         Columns as the keys of ``result.json``, those of ``queries`` as ``queries.total`` and so on, and ``folder``.
         ``versions`` and ``config`` stay dictionaries. Empty if nothing has finished.
     """
+    own = {field.name for field in fields(Result)}
     files = [file for folder in folders for file in sorted(folder.rglob(FILE), key=_natural)]
     rows = []
     for file in files:
-        row = json.loads(file.read_text())
+        try:
+            row = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+        if not isinstance(row, dict) or not own <= row.keys():
+            continue  # another program's
         queries = {f"queries.{key}": value for key, value in row.pop("queries").items()}
         rows.append(row | queries | {"folder": str(file.parent)})
     return pd.DataFrame(rows)

@@ -20,7 +20,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    NonNegativeInt,
+    Field,
     PositiveInt,
     ValidationError,
     create_model,
@@ -41,6 +41,8 @@ class TrainerSection(BaseModel):
     accelerator: Accelerator
     precision: Precision
     devices: Literal[1]
+    check_val_every_n_epoch: Literal[1] = 1  # the last epoch is the result
+    limit_val_batches: PositiveInt | Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 def _named(section: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +59,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    seed: NonNegativeInt
+    seed: Annotated[int, Field(ge=0, lt=2**32)]  # what Lightning seeds with
     task: Named
     pool: Named
     mentor: Named
@@ -149,9 +151,12 @@ def _target(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:
     if not isinstance(node.get("_target_"), str):
         raise UserError(f"{key} names no _target_; choose one of the files in conf/{key.split('.')[0]}/.")
     try:
-        return typing.cast(Callable[..., Any], get_object(node["_target_"]))
+        target = get_object(node["_target_"])
     except Exception as error:
         raise UserError(f"{key}._target_ '{node['_target_']}' cannot be imported: {error}") from None
+    if not callable(target):
+        raise UserError(f"{key}._target_ '{node['_target_']}' is neither a class nor a function.")
+    return typing.cast(Callable[..., Any], target)
 
 
 def _configurable(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -66,3 +66,29 @@ def test_a_single_job_is_printed_with_all_that_the_readme_promises(capsys: pytes
     for value in ("90.00%", "81.00%", "85.00%", "1,000 (990 different)", "8 in 2 epochs, seed 0", "CPU, 32-true"):
         assert value in printed
     assert asdict(make_result())["fidelity"] == 0.85
+
+
+def test_cells_keep_apart_what_was_configured_apart(tmp_path: Path) -> None:
+    images_and_seed = [(2, 0), (2, 1), (3, 0), (3, 1)]
+    results = [
+        make_result(seed=seed, config={"seed": seed, "attack": {"images": images}}) for images, seed in images_and_seed
+    ]
+    rows = table.cells(saved(tmp_path, *results))
+    assert rows["Seeds"].tolist() == ["2", "2"]
+    assert len(table.jobs(load(tmp_path)).drop(columns="Seed").drop_duplicates()) == 2
+
+
+def test_no_word_is_cut_where_the_output_is_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    seeds = [
+        make_result(seed=seed, attack="composite_once", oracle=oracle)
+        for seed in (0, 1)
+        for oracle in ("label", "softmax")
+    ]
+    table.show(saved(tmp_path, *seeds))
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    for word in ("Composite", "Unprotected", "Protected", "Relative", "accuracy", "Fidelity", "Queries"):
+        assert word in printed

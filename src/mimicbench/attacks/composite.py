@@ -128,7 +128,7 @@ class Composite(Attack):
         else:
             index = permutation(self.seed, 1 + epoch, self.samples_per_epoch)[start:stop]
             images = self._blend(Draws(self._set.index[index], self._set.weight[index]))
-            replies = self._replies[torch.from_numpy(index).to(images.device)]
+            replies = self._replies[torch.tensor(index, device=images.device)]
         if self.augment is not None:
             images = self.augment(images, self.seed, epoch, start)
         return images, replies

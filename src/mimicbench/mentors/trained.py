@@ -1,13 +1,13 @@
 """A mentor that is trained here, once, and kept."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
 from filelock import FileLock
 from lightning.pytorch.callbacks import TQDMProgressBar
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import nn
 
 from mimicbench import __version__
@@ -31,7 +31,7 @@ def trained(
     hardware: Hardware,
     *,
     network: dict[str, Any],
-    seed: NonNegativeInt,
+    seed: Annotated[int, Field(ge=0, lt=2**32)],
     max_epochs: PositiveInt,
     recipe: Recipe,
     augment: Augmentation | None,

@@ -11,6 +11,8 @@ from mimicbench.files import atomic
 from mimicbench.results import Result
 
 _CELL = ["task", "pool", "mentor", "student", "attack", "oracle", "epochs", "sgd_steps", "queries.total"]
+_NAMES = ["task", "pool", "mentor", "student", "attack", "oracle"]
+_INCIDENTAL = ("seed", "paths", "logger", "callbacks")  # sections of a configuration in which jobs of a cell may differ
 _MEASURED = {
     "student_accuracy": "Test accuracy",
     "relative_accuracy": "Relative accuracy",
@@ -33,7 +35,7 @@ def jobs(results: pd.DataFrame) -> pd.DataFrame:
         Text columns: method, mentor status, test accuracy, relative accuracy; our additions fidelity, queries, SGD
         steps and seed; and before them whatever else differs between the jobs.
     """
-    rows = _described(results)
+    rows = _described(results, _varied(results))
     for column, title in _MEASURED.items():
         rows[title] = [f"{value:.2%}" for value in results[column]]
     rows["Queries"] = [f"{count:,}" for count in results["queries.total"]]
@@ -51,9 +53,10 @@ def cells(results: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Text columns, as :func:`jobs`, but for the number of seeds in place of the seed.
     """
-    grouped = results.groupby(_CELL, sort=False)
+    varied = _varied(results)
+    grouped = results.join(varied).groupby([*_CELL, *varied], sort=False)
     first = grouped.first().reset_index()
-    rows = _described(first)
+    rows = _described(first, first[list(varied)])
     for column, title in _MEASURED.items():
         percent = 100 * grouped[column].agg(["mean", "std"])
         rows[title] = [
@@ -69,8 +72,9 @@ def cells(results: pd.DataFrame) -> pd.DataFrame:
 def tables(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The tables of a sweep under their titles: its jobs, and its cells where a cell has several seeds."""
     found = {f"Mentor's test accuracy: {_range(results['mentor_accuracy'])}": jobs(results)}
-    if results.groupby(_CELL)["seed"].nunique().max() > 1:
-        found["Mean ± sample standard deviation over seeds"] = cells(results)
+    means = cells(results)
+    if (means["Seeds"] != "1").any():
+        found["Mean ± sample standard deviation over seeds"] = means
     return found
 
 
@@ -90,7 +94,9 @@ def show(results: pd.DataFrame) -> None:
         printed = Table(*map(str, rows.columns), title=title, box=box.SIMPLE, pad_edge=False)
         for row in rows.itertuples(index=False):
             printed.add_row(*row)
-        Console().print(printed)
+        console = Console()
+        whole = console.measure(printed, options=console.options.update(max_width=1000)).maximum
+        Console(width=max(console.width, whole)).print(printed)  # rich cuts words where a table is too wide
 
 
 def show_job(result: Result) -> None:
@@ -111,9 +117,17 @@ def show_job(result: Result) -> None:
     Console().print("", printed, "")
 
 
-def _described(results: pd.DataFrame) -> pd.DataFrame:
+def _varied(results: pd.DataFrame) -> pd.DataFrame:
+    """The settings in which jobs of the same names differ, such as ``attack.images``, one text column each."""
+    kept = [{key: value for key, value in config.items() if key not in _INCIDENTAL} for config in results["config"]]
+    settings = pd.json_normalize(kept).map(str).set_index(results.index)
+    names = [results[name] for name in _NAMES]
+    return settings[[key for key in map(str, settings) if settings.groupby(names)[key].nunique().max() > 1]]
+
+
+def _described(results: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
     also = [column for column in ("task", "pool", "mentor", "student") if results[column].nunique() > 1]
-    rows = results[also].rename(columns=str.capitalize)
+    rows = results[also].rename(columns=str.capitalize).join(varied)
     rows["Method"] = [_method(attack) for attack in results["attack"]]
     rows["Mentor status"] = [mentor_status(oracle) for oracle in results["oracle"]]
     return rows
