@@ -3,13 +3,14 @@
 import hydra
 from omegaconf import DictConfig
 
-from mimicbench.report import table
-from mimicbench.run import run
-
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> None:
-    """Run one job and print its row."""
+    """Run one job and print its table."""
+    # Imported here, so that --help, --cfg and completion need not wait for PyTorch.
+    from mimicbench.report import table
+    from mimicbench.run import run
+
     table.show_job(run(cfg))
 
 

@@ -83,7 +83,7 @@ def make_standard(pool: Pool, epochs: int = 1, budget: int | None = None, seed: 
 
 def attached(attack: A, replies: Path, oracle: Oracle | None = None, mentor: Mentor | None = None) -> A:
     inputs = int(np.prod(attack.pool.images.shape[1:]))
-    attack.attach(oracle or Label(mentor or SpyMentor(inputs), budget=attack.budget), no_evaluation(), CPU, replies)
+    attack.attach(oracle or Label(mentor or SpyMentor(inputs), budget=None), no_evaluation(), CPU, replies)
     return attack
 
 

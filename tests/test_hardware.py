@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mimicbench.errors import UserError
-from mimicbench.hardware import Hardware, cores, use_all_cores
+from mimicbench.hardware import Hardware, cores, limit_threads
 
 
 def test_auto_takes_a_gpu_where_there_is_one_and_bfloat16_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,5 +37,5 @@ def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_more_threads_than_before_nor_than_cores() -> None:
     before = torch.get_num_threads()
-    use_all_cores()
+    limit_threads()
     assert 1 <= torch.get_num_threads() <= min(before, cores())

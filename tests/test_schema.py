@@ -37,6 +37,11 @@ def test_builds_with_what_the_run_gives_and_what_yaml_says() -> None:
         ({"count": 1, "given": "pool"}, r"^part\.given is not a key of the configuration"),
         ({"count": 1, "law": "c"}, r"^part\.law=c is refused: input should be 'a' or 'b'\.$"),
         ({"count": 1, "recipe": {"batch_size": 0}}, r"^part\.recipe\."),
+        ({"count": True}, r"^part\.count=True is refused: it should be a number\.$"),
+        (
+            {"count": 1, "recipe": {"learning_rat": 1}},
+            r"^part\.recipe\.learning_rat .* did you mean 'learning_rate'\?$",
+        ),
     ],
 )
 def test_a_wrong_key_is_named(node: dict[str, Any], sentence: str) -> None:

@@ -38,6 +38,20 @@ def uniforms(purpose: Purpose, seed: int, epoch: int, start: int, stop: int, col
     return (rows[:, :columns] >> np.uint64(11)) * 2.0**-53
 
 
+def walk(seed: int, count: int, start: int, stop: int) -> np.ndarray:
+    """The places ``start..stop-1`` of an endless walk through ``count`` things, in a new random order every round.
+
+    Returns:
+        int64 [stop - start], values 0..count-1; each is met once in every round of ``count`` places.
+    """
+    rounds, within = np.divmod(np.arange(start, stop), count)
+    index = np.empty(stop - start, dtype=np.int64)
+    for number in np.unique(rounds):
+        here = rounds == number
+        index[here] = permutation(seed, 1 + int(number), count)[within[here]]
+    return index
+
+
 @lru_cache(maxsize=4)
 def permutation(seed: int, epoch: int, count: int) -> np.ndarray:
     """A random order of ``count`` things, int64 [count], for one epoch; read-only, for it is kept."""

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
-from mimicbench.resident import ResidentImages
+from mimicbench.resident import BATCH, ResidentImages
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images, float [B, C, H, W] in [0, 1]; their classes, int64 [B]; the mentor's answers, int64 [B]."""
-
-_BATCH = 1000
 
 
 class Evaluation:
@@ -28,9 +25,7 @@ class Evaluation:
         self._mentor_labels = mentor_labels.to(images.device)
 
     def __len__(self) -> int:
-        return -(-len(self._images) // _BATCH)
+        return -(-len(self._images) // BATCH)
 
     def __iter__(self) -> Iterator[Batch]:
-        for index in torch.arange(len(self._images)).split(_BATCH):
-            here = index.to(self._images.device)
-            yield self._images.take(here), self._labels[here], self._mentor_labels[here]
+        yield from zip(self._images.batches(), self._labels.split(BATCH), self._mentor_labels.split(BATCH), strict=True)

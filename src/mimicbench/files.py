@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mimicbench.errors import UserError
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -26,3 +28,35 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(folder: Path, key: str) -> Iterator[None]:
+    """Make a folder and write in it.
+
+    Args:
+        folder: Made if it does not exist.
+        key: The configuration key that names it, or a folder above it.
+
+    Raises:
+        UserError: The body, or making the folder, raised an ``OSError``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror or error}); choose another folder as {key}."
+        ) from None
+
+
+def require_writable(folder: Path, key: str) -> None:
+    """Try whether a folder can be written, and make it if it does not exist.
+
+    Raises:
+        UserError: It cannot.
+    """
+    with writing(folder, key):
+        probe = folder / f".{os.getpid()}.writable"
+        probe.touch()
+        probe.unlink()

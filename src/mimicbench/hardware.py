@@ -68,6 +68,6 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def use_all_cores() -> None:
-    """Let PyTorch use the cores that this process may run on, and no more."""
+def limit_threads() -> None:
+    """Keep PyTorch from using more threads than there are cores that this process may run on."""
     torch.set_num_threads(min(torch.get_num_threads(), cores()))

@@ -56,6 +56,8 @@ def closed(loggers: list[Logger]) -> Iterator[None]:
         yield
         status = 0
     finally:
-        for logger in loggers:
-            if isinstance(logger, WandbLogger):
-                logger.experiment.finish(exit_code=status)
+        if any(isinstance(logger, WandbLogger) for logger in loggers):
+            import wandb
+
+            if wandb.run is not None:  # it may have failed to start
+                wandb.run.finish(exit_code=status)

@@ -53,8 +53,10 @@ class Recipe:
         """
         if self.schedule == "step":
             return StepLR(optimizer, step_size=10, gamma=0.9)
+        steps = max(steps, 2)
+        rising = max(self.warmup, min(1.0, 2 / steps))  # PyTorch divides by the rise less one step
         return OneCycleLR(
-            optimizer, max_lr=self.learning_rate, total_steps=steps, pct_start=self.warmup, cycle_momentum=False
+            optimizer, max_lr=self.learning_rate, total_steps=steps, pct_start=rising, cycle_momentum=False
         )
 
     @property

@@ -1,8 +1,13 @@
 """Images that stay where the training runs, as bytes, and become floats a chunk at a time."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
+
+BATCH = 1000
+"""Images to evaluate at a time."""
 
 
 class ResidentImages:
@@ -20,6 +25,11 @@ class ResidentImages:
 
     def __len__(self) -> int:
         return len(self._pixels)
+
+    def batches(self) -> Iterator[Tensor]:
+        """All images in order, as :meth:`take` gives them, a thousand at a time."""
+        for index in torch.arange(len(self)).split(BATCH):
+            yield self.take(index)
 
     @property
     def device(self) -> torch.device:

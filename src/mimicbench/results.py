@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from mimicbench.files import atomic
+from mimicbench.files import atomic, writing
 
 FILE = "result.json"
 
@@ -78,8 +78,12 @@ class Result:
     config: dict[str, Any]
 
     def save(self, folder: Path) -> None:
-        """Write ``result.json`` into a job's folder, whole or not at all."""
-        with atomic(folder / FILE) as temporary:
+        """Write ``result.json`` into a job's folder, whole or not at all.
+
+        Raises:
+            UserError: It cannot be written.
+        """
+        with writing(folder, "paths.output_dir"), atomic(folder / FILE) as temporary:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
-from lightning.pytorch.callbacks import Timer
 from omegaconf import DictConfig
 
 from mimicbench.attacks import Attack
+from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
+from mimicbench.files import require_writable
 from mimicbench.fingerprint import fingerprint
-from mimicbench.hardware import Hardware, use_all_cores
+from mimicbench.hardware import Hardware, limit_threads
 from mimicbench.loggers import closed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles import Oracle
@@ -20,6 +21,7 @@ from mimicbench.pools import Pool
 from mimicbench.resident import ResidentImages
 from mimicbench.results import FILE, Queries, Result, versions
 from mimicbench.schema import Config, arguments, build, check
+from mimicbench.stopwatch import Stopwatch
 from mimicbench.student import Student
 from mimicbench.tasks import Task
 
@@ -37,8 +39,9 @@ def run(cfg: DictConfig) -> Result:
         UserError: A mistake in the configuration or in the data; its sentence says which.
     """
     config = check(cfg)
+    require_writable(config.paths.output_dir, "paths.output_dir")
     (config.paths.output_dir / FILE).unlink(missing_ok=True)  # a job without one did not finish
-    use_all_cores()
+    limit_threads()
     _quieten_expected_warnings()
     hardware = Hardware.choose(config.trainer.accelerator, config.trainer.precision)
 
@@ -51,23 +54,24 @@ def run(cfg: DictConfig) -> Result:
 
     images = ResidentImages(task.test.images, hardware.device)
     labels = torch.from_numpy(task.test.labels)
-    mentor_labels = torch.cat([mentor(images.take(part)).argmax(1) for part in torch.arange(len(images)).split(1000)])
-    mentor_accuracy = float((mentor_labels.cpu() == labels).float().mean())
+    mentor_labels = torch.cat([mentor(batch).argmax(1) for batch in images.batches()]).cpu()
+    mentor_accuracy = int((mentor_labels == labels).sum()) / len(labels)
+    if not mentor_accuracy:
+        raise UserError("The mentor is right on no test image; see that the classes of mentor and task are the same.")
     attack.attach(oracle, Evaluation(images, labels, mentor_labels), hardware.device, _replies(config, mentor, pool))
 
     L.seed_everything(config.seed, workers=True, verbose=False)
     network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
     network = network.to(memory_format=torch.channels_last)
     student = Student(network, attack.recipe, attack.steps, len(task.classes))
-    timer = Timer()
-    trainer = _trainer(config, hardware, attack.epochs, timer)
+    stopwatch = Stopwatch()
+    trainer = _trainer(config, hardware, attack.epochs, stopwatch)
     with closed(trainer.loggers):
         for logger in trainer.loggers:
             logger.log_hyperparams(_plain(config))
         trainer.fit(student, datamodule=attack)
 
     accuracy = float(trainer.callback_metrics["test/accuracy"])
-    train_seconds = timer.time_elapsed("train") - timer.time_elapsed("validate")
     result = Result(
         **{key: getattr(config, key)["name"] for key in ("task", "pool", "attack", "oracle", "mentor", "student")},
         seed=config.seed,
@@ -78,8 +82,8 @@ def run(cfg: DictConfig) -> Result:
         queries=Queries(oracle.asked, attack.unique_queries, budget),
         epochs=trainer.current_epoch,
         sgd_steps=trainer.global_step,
-        train_seconds=train_seconds,
-        samples_per_second=student.samples / train_seconds,
+        train_seconds=stopwatch.seconds,
+        samples_per_second=student.samples / stopwatch.seconds,
         device=hardware.name,
         precision=hardware.precision,
         versions=versions(),
@@ -95,18 +99,18 @@ def _quieten_expected_warnings() -> None:
         warnings.filterwarnings("ignore", message)
 
 
-def _trainer(config: Config, hardware: Hardware, epochs: int, timer: Timer) -> L.Trainer:
+def _trainer(config: Config, hardware: Hardware, epochs: int, stopwatch: Stopwatch) -> L.Trainer:
     loggers = [build(f"logger.{key}", node) for key, node in config.logger.items()]
     callbacks = [build(f"callbacks.{key}", node) for key, node in config.callbacks.items()]
     settled = {"precision": hardware.precision, "accelerator": hardware.accelerator, "max_epochs": epochs}
-    extra = {"logger": loggers, "callbacks": [*callbacks, timer], "reload_dataloaders_every_n_epochs": 1}
+    extra = {"logger": loggers, "callbacks": [*callbacks, stopwatch], "reload_dataloaders_every_n_epochs": 1}
     trainer: L.Trainer = build("trainer", config.trainer.model_dump() | settled | extra)
     return trainer
 
 
 def _replies(config: Config, mentor: Mentor, pool: Pool) -> Path:
     """Where replies that are asked for once are kept: beside the run, named by all that they depend on."""
-    queries = {key: value for key, value in config.attack.items() if key not in ("recipe", "augment")}
+    queries = {key: value for key, value in config.attack.items() if key not in ("recipe", "augment", "chunk_size")}
     name = fingerprint(mentor.fingerprint, pool.fingerprint, config.oracle, queries, config.seed)
     return config.paths.output_dir / "replies" / f"{name}.npy"
 

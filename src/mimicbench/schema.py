@@ -10,8 +10,8 @@ that takes no such argument is not given it.
 import difflib
 import inspect
 import typing
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
@@ -31,6 +31,8 @@ from mimicbench.errors import UserError
 from mimicbench.hardware import Accelerator, Precision
 from mimicbench.paths import Paths
 
+_Model = TypeVar("_Model", bound=BaseModel)
+
 
 class TrainerSection(BaseModel):
     """The keys of ``conf/trainer`` that mimicbench itself reads; the others are Lightning's."""
@@ -42,7 +44,11 @@ class TrainerSection(BaseModel):
     precision: Precision
     devices: Literal[1]
     check_val_every_n_epoch: Literal[1] = 1  # the last epoch is the result
-    limit_val_batches: PositiveInt | Annotated[float, Field(gt=0, le=1)] = 1.0
+    limit_val_batches: Annotated[int | float, Field(gt=0)] = 1.0
+    accumulate_grad_batches: Literal[1] = 1  # the student takes its own steps, attack.recipe.batch_size samples each
+    gradient_clip_val: None = None
+    fast_dev_run: Literal[False] = False  # use debug=smoke
+    max_steps: Literal[-1] = -1  # the schedule is made for whole epochs
 
 
 def _named(section: dict[str, Any]) -> dict[str, Any]:
@@ -97,11 +103,9 @@ def check(cfg: DictConfig | Mapping[str, Any]) -> Config:
     try:
         plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True) if isinstance(cfg, DictConfig) else cfg
     except OmegaConfBaseException as error:
-        raise UserError(f"The configuration cannot be resolved: {str(error).splitlines()[0]}") from None
-    try:
-        config = Config.model_validate(plain)
-    except ValidationError as error:
-        raise UserError(_sentence(error, "", Config.model_fields)) from None
+        place = f"{error.full_key}: " if error.full_key else ""
+        raise UserError(f"The configuration cannot be resolved: {place}{str(error).splitlines()[0]}") from None
+    config = _validated(Config, plain, "")
     for key, node in config.components().items():
         arguments(key, node)
     return config
@@ -140,10 +144,7 @@ def arguments(key: str, node: Mapping[str, Any]) -> dict[str, Any]:
     strictness = ConfigDict(extra="allow" if open_ended else "forbid", arbitrary_types_allowed=True)
     model = create_model("Arguments", __config__=strictness, **fields)
     values = {name: value for name, value in node.items() if name != "_target_" and (name in fields or name != "name")}
-    try:
-        checked = model.model_validate(values)
-    except ValidationError as error:
-        raise UserError(_sentence(error, key, fields)) from None
+    checked = _validated(model, values, key)
     return {name: getattr(checked, name) for name in values}
 
 
@@ -160,18 +161,14 @@ def _target(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:
 
 
 def _configurable(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    parameters = inspect.signature(target, eval_str=_ours(target)).parameters
-    named = {
-        name: p if _ours(target) else p.replace(annotation=_simple(p.annotation))
-        for name, p in parameters.items()
-        if p.kind is not p.VAR_POSITIONAL
-    }
-    keyword_only = {name: p for name, p in named.items() if p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD)}
-    return keyword_only if _ours(target) or any(p.kind is p.KEYWORD_ONLY for p in named.values()) else named
-
-
-def _ours(target: Callable[..., Any]) -> bool:
-    return (getattr(target, "__module__", None) or "").partition(".")[0] != "lightning"
+    package = (getattr(target, "__module__", None) or "").partition(".")[0]
+    parameters = inspect.signature(target, eval_str=package != "lightning").parameters
+    named = {name: p for name, p in parameters.items() if p.kind is not p.VAR_POSITIONAL}
+    if any(p.kind is p.KEYWORD_ONLY for p in named.values()) or package == "mimicbench":
+        named = {name: p for name, p in named.items() if p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD)}
+        if package != "lightning":
+            return named
+    return {name: p.replace(annotation=_simple(p.annotation)) for name, p in named.items()}
 
 
 def _simple(annotation: Any) -> Any:
@@ -180,14 +177,37 @@ def _simple(annotation: Any) -> Any:
     return annotation if all(part in (int, float, bool, str, type(None)) for part in parts) else Any
 
 
-def _sentence(error: ValidationError, key: str, known: Mapping[str, Any]) -> str:
-    first = error.errors(include_url=False)[0]
+def _validated(model: type[_Model], values: Any, key: str) -> _Model:
+    try:
+        checked = model.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_sentence(error, key, model)) from None
+    for name, value in values.items():
+        if isinstance(value, bool) and type(getattr(checked, name)) in (int, float):  # pydantic takes True for 1
+            raise UserError(f"{key}.{name}={value} is refused: it should be a number.".removeprefix("."))
+    return checked
+
+
+def _sentence(error: ValidationError, key: str, model: type[BaseModel]) -> str:
+    unknown = ("extra_forbidden", "unexpected_keyword_argument")
+    # A misspelt key is missing too; that it is misspelt tells more.
+    first = min(error.errors(include_url=False), key=lambda one: one["type"] not in unknown)
     place = ".".join(str(part) for part in (key, *first["loc"]) if part != "")
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        here = sorted(known) if len(first["loc"]) == 1 else []
-        close = difflib.get_close_matches(str(first["loc"][-1]), here, n=1)
-        advice = f"did you mean '{close[0]}'?" if close else f"the keys here are {', '.join(here) or 'others'}."
+    if first["type"] in unknown:
+        known = sorted(_keys(model, first["loc"][:-1]))
+        close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        advice = f"did you mean '{close[0]}'?" if close else f"the keys here are {', '.join(known)}."
         return f"{place} is not a key of the configuration; {advice}"
     if first["type"] in ("missing", "missing_argument"):
         return f"{place} is missing; give it a value."
     return f"{place}={first['input']} is refused: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+def _keys(model: type[Any], place: tuple[int | str, ...]) -> Iterable[str]:
+    """The names that are known at a place of a model, which may lie within its nested dataclasses."""
+    hints = typing.get_type_hints(model)
+    if not place:
+        return hints.keys() - typing.get_type_hints(BaseModel).keys()
+    hint = hints[str(place[0])]
+    nested = next(kind for kind in (hint, *typing.get_args(hint)) if isinstance(kind, type))
+    return _keys(nested, place[1:])

@@ -1,6 +1,8 @@
 """What happens around the jobs of a command: the check of its output folder, and a sweep's summary."""
 
+import atexit
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from mimicbench import results
+from mimicbench.errors import UserError
+from mimicbench.files import require_writable
 from mimicbench.report import table
 
 
@@ -20,32 +24,37 @@ class Sweep(Callback):
         _require_writable(Path(config.hydra.run.dir), "hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse a sweep folder that cannot be written, before anything else happens."""
-        _require_writable(Path(config.hydra.sweep.dir), "hydra.sweep.dir")
+        """Refuse a sweep folder that cannot be written; print the table of all finished jobs at the end."""
+        folder = Path(config.hydra.sweep.dir)
+        _require_writable(folder, "hydra.sweep.dir")
+        # Hydra has a callback for the end too, but leaves it out when a job has failed.
+        atexit.register(_show, folder)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        """Bring a sweep's ``summary.csv`` and ``summary.md`` up to date after each of its jobs."""
-        if config.hydra.mode.name == "MULTIRUN":
-            finished = results.load(Path(config.hydra.sweep.dir))
-            if len(finished):
-                table.write_summary(finished, Path(config.hydra.sweep.dir))
-
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print the table of all jobs."""
-        folder = Path(config.hydra.sweep.dir)
-        finished = results.load(folder)
+        """Say at once which job of a sweep failed, and bring ``summary.csv`` and ``summary.md`` up to date."""
+        if config.hydra.mode.name != "MULTIRUN":
+            return
+        try:
+            _ = job_return.return_value  # raises what the job raised, and prints its overrides
+        except UserError as error:
+            print(error, file=sys.stderr)
+        except Exception:
+            traceback.print_exc()
+        finished = results.load(Path(config.hydra.sweep.dir))
         if len(finished):
-            table.show(finished)
-            print(f"{folder}/summary.csv and summary.md hold the same.")
+            table.write_summary(finished, Path(config.hydra.sweep.dir))
+
+
+def _show(folder: Path) -> None:
+    finished = results.load(folder)
+    if len(finished):
+        table.show(finished)
+        print(f"{folder}/summary.csv and summary.md hold the same.")
 
 
 def _require_writable(folder: Path, key: str) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        # Hydra only logs what a callback raises; an exit passes through.
-        print(f"{key}={folder} cannot be written: {error.strerror}; choose another folder.", file=sys.stderr)
-        sys.exit(1)
+        require_writable(folder, key)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)  # Hydra only logs what a callback raises; an exit passes through

@@ -8,7 +8,7 @@ from torch import Tensor
 from mimicbench.attacks.asked_once import asked_once
 from mimicbench.errors import QueryBudgetExceeded
 from mimicbench.oracles.softmax import Softmax
-from tests.standins import SpyMentor
+from tests.standins import CPU, SpyMentor
 
 IMAGES = torch.rand(10, 3, 4, 4, generator=torch.manual_seed(0))
 
@@ -19,7 +19,7 @@ def query(start: int, stop: int) -> Tensor:
 
 def test_replies_come_in_order_and_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "new" / "replies.npy"
-    replies = asked_once(file, Softmax(SpyMentor(), budget=None), query, 10, 4)
+    replies = asked_once(file, Softmax(SpyMentor(), budget=None), query, 10, 4, CPU)
     torch.testing.assert_close(replies, SpyMentor()(IMAGES), rtol=0, atol=1e-6)
     np.testing.assert_array_equal(np.load(file), replies)
     assert [path.name for path in file.parent.iterdir()] == ["replies.npy"]
@@ -30,7 +30,7 @@ def test_nothing_is_kept_when_the_budget_does_not_cover_all(covered: int, tmp_pa
     oracle = Softmax(SpyMentor(), budget=10)
     oracle.recall(10 - covered)
     with pytest.raises(QueryBudgetExceeded):
-        asked_once(tmp_path / "replies.npy", oracle, query, 10, 4)
+        asked_once(tmp_path / "replies.npy", oracle, query, 10, 4, CPU)
     assert list(tmp_path.rglob("*.npy")) == []
 
 
@@ -42,5 +42,5 @@ def test_nothing_is_kept_when_the_mentor_fails_midway(tmp_path: Path) -> None:
             return super().__call__(images)
 
     with pytest.raises(KeyboardInterrupt):
-        asked_once(tmp_path / "replies.npy", Softmax(Failing(), budget=None), query, 10, 4)
+        asked_once(tmp_path / "replies.npy", Softmax(Failing(), budget=None), query, 10, 4, CPU)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

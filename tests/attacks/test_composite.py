@@ -259,10 +259,14 @@ class TestOnce:
 
     def test_a_budget_smaller_than_n_makes_the_set_smaller(self, tmp_path: Path) -> None:
         attack, mentor = self.attack(tmp_path, budget=21)
-        for epoch in range(4):
-            assert len(epoch_of(attack, epoch)[0]) == 21
+        walk = torch.cat([epoch_of(attack, epoch)[0] for epoch in range(4)]).flatten(1)
         assert attack.oracle.asked == len(mentor.asked) == 21
-        assert attack.steps == 4 * 21
+        assert attack.steps == len(walk) == 4 * 50  # as many as without a budget
+        asked = {image.numpy().tobytes() for image in mentor.asked.flatten(1)}
+        for start in range(0, len(walk), 21):
+            met = [image.numpy().tobytes() for image in walk[start : start + 21]]
+            assert set(met) <= asked
+            assert len(set(met)) == len(met)
 
     def test_no_chunk_is_larger_than_chunk_size(self, tmp_path: Path) -> None:
         attack, mentor = self.attack(tmp_path)

@@ -123,7 +123,7 @@ def test_jobs_that_start_together_decode_once(tmp_path: Path) -> None:
 
 def test_a_cache_directory_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cannot be written to .*file/images .*paths\.cache_dir"):
+    with pytest.raises(UserError, match=r"file/images cannot be written .* as paths\.cache_dir"):
         load(Made(tmp_path / "log"), tmp_path / "file")
 
 
@@ -132,7 +132,7 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
-        with pytest.raises(UserError, match=r"cannot be written to .* \(File too large\); .*paths\.cache_dir"):
+        with pytest.raises(UserError, match=r"cannot be written \(File too large\); .* as paths\.cache_dir"):
             load(Made(tmp_path / "log", count=1000), tmp_path)  # 75,000 bytes
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -152,10 +152,20 @@ def test_a_checkpoint_that_needs_unsafe_loading(extra: Any, tmp_path: Path) -> N
         ({"state_dict": state(make_network(4))}, "of another architecture than configured: they differ in 1.weight"),
         ({"state_dict": {}}, "they differ in 1.bias"),
         ({"state_dict": state(make_network()) | {"network.2.weight": torch.ones(1)}}, "they differ in 2.weight"),
-        ({"weights": state(make_network())}, "has no state_dict"),
-        (state(make_network()), "has no state_dict"),
+        ({"weights": state(make_network())}, "holds no state_dict"),
+        (torch.ones(3), "holds no state_dict"),
     ],
 )
 def test_a_checkpoint_of_something_else(content: Any, reason: str, tmp_path: Path) -> None:
     (tmp_path / "mentor.ckpt").write_bytes(saved(content))
     refused(tmp_path / "mentor.ckpt", reason)
+
+
+@pytest.mark.parametrize("prefix", ["", "network."])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_state_dict_is_enough(prefix: str, wrapped: bool, tmp_path: Path) -> None:
+    source, target = make_network(), make_network()
+    weights = source.state_dict(prefix=prefix)
+    (tmp_path / "mentor.ckpt").write_bytes(saved({"state_dict": weights} if wrapped else weights))
+    load_network(target, tmp_path / "mentor.ckpt", "mentor.checkpoint")
+    assert all(map(torch.equal, target.state_dict().values(), source.state_dict().values()))

@@ -8,11 +8,18 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from mimicbench.files import atomic
+from mimicbench.files import atomic, writing
 from mimicbench.oracles import Oracle
 
 
-def asked_once(file: Path, oracle: Oracle, query: Callable[[int, int], Tensor], count: int, chunk_size: int) -> Tensor:
+def asked_once(
+    file: Path,
+    oracle: Oracle,
+    query: Callable[[int, int], Tensor],
+    count: int,
+    chunk_size: int,
+    device: torch.device,
+) -> Tensor:
     """The oracle's replies to a fixed list of queries: read from ``file``, or asked for now and kept there.
 
     Args:
@@ -21,23 +28,24 @@ def asked_once(file: Path, oracle: Oracle, query: Callable[[int, int], Tensor], 
         query: Gives the images ``start..stop-1`` of the list, float [stop - start, C, H, W].
         count: Length of the list.
         chunk_size: Images in one query.
+        device: Where the training runs.
 
     Returns:
-        float32 [count, K], on the device of the queries.
+        float32 [count, K], on ``device``.
 
     Raises:
         QueryBudgetExceeded: The budget does not cover them all.
+        UserError: The file cannot be written.
     """
     if file.exists():
         oracle.recall(count)
-        return torch.from_numpy(np.load(file)).to(query(0, 1).device)
+        return torch.from_numpy(np.load(file)).to(device)
     replies = []
     with tqdm(total=count, desc="Asking the oracle", unit="image", unit_scale=True) as progress:
         for start in range(0, count, chunk_size):
             replies.append(oracle.ask(query(start, min(start + chunk_size, count))))
             progress.update(len(replies[-1]))
     answered = torch.cat(replies)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(file) as temporary:
+    with writing(file.parent, "paths.output_dir"), atomic(file) as temporary:
         np.save(temporary, answered.cpu().numpy())
     return answered

@@ -65,7 +65,6 @@ class Attack(L.LightningDataModule, ABC):
         self.pool = pool
         self.seed = seed
         self.epochs = epochs
-        self.budget = budget
         self.samples_per_epoch = samples_per_epoch
         self.chunk_size = chunk_size
         self.recipe = recipe

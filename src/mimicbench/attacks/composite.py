@@ -12,7 +12,7 @@ from torch import Tensor
 from mimicbench.attacks.asked_once import asked_once
 from mimicbench.attacks.attack import Attack
 from mimicbench.augmentation import Augmentation
-from mimicbench.counter_rng import permutation, uniforms
+from mimicbench.counter_rng import uniforms, walk
 from mimicbench.learner import Chunk
 from mimicbench.pools import Pool
 from mimicbench.recipe import Recipe
@@ -20,6 +20,8 @@ from mimicbench.recipe import Recipe
 Ratio = Literal["percent", "uniform"]
 
 _PARTS = 100 * 3**15  # of a weight of 1: whole numbers for percent, and few factors of 2, which cost a hash high bits
+
+_HASHES, _DRAWN = 2**24, 2**20  # counted, and drawn again, at a time
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,12 @@ class Composite(Attack):
         pool: The attacker's images.
         seed: Decides every draw.
         epochs: Epochs of the run.
-        budget: The oracle's budget; None for no limit. Where it is less than the run would ask, the run ends with it.
+        budget: The oracle's budget; None for no limit. A run that asks anew in every epoch ends with it.
         samples_per_epoch: N, composites in an epoch.
         images: n, pool images in a composite (paper, section 5).
         ratio: The law of the ratios: ``percent`` or ``uniform``; see :func:`draw`.
-        refresh: ``epoch`` asks a new set in every epoch; ``once`` asks one set of N and trains on it in all epochs.
+        refresh: ``epoch`` asks a new set in every epoch; ``once`` asks one set of N, or of what the budget covers, and
+            trains on it in a new order every round.
         chunk_size: Images in one call of the oracle and in one Lightning batch; a multiple of the batch size.
         augment: How composites are changed before the student sees them, if at all; the oracle sees them unchanged.
         recipe: How the student is trained; Table 2.
@@ -96,13 +99,11 @@ class Composite(Attack):
         augment: Augmentation | None,
         recipe: Recipe,
     ) -> None:
-        asked_for = samples_per_epoch * (epochs if refresh == "epoch" else 1)
-        self._plan = asked_for if budget is None else min(budget, asked_for)
+        wanted = samples_per_epoch * (epochs if refresh == "epoch" else 1)
+        self._to_ask = wanted if budget is None else min(budget, wanted)
         if refresh == "epoch":
-            epochs = -(-self._plan // samples_per_epoch)
+            epochs = -(-self._to_ask // samples_per_epoch)
         super().__init__(pool, seed, epochs, budget, samples_per_epoch, chunk_size, recipe)
-        if refresh == "once":
-            self.samples_per_epoch = self._plan
         self.n = images
         self.ratio = ratio
         self.refresh = refresh
@@ -113,22 +114,23 @@ class Composite(Attack):
         """N, or what the budget leaves of it."""
         if self.refresh == "once":
             return self.samples_per_epoch
-        return min(self.samples_per_epoch, self._plan - epoch * self.samples_per_epoch)
+        return min(self.samples_per_epoch, self._to_ask - epoch * self.samples_per_epoch)
 
     def draws(self, epoch: int, start: int, stop: int) -> Draws:
         """The composites ``start..stop-1`` of the set of an epoch."""
         return draw(self.seed, epoch, start, stop, len(self.pool), self.n, self.ratio)
 
     def chunk(self, epoch: int, start: int, stop: int) -> Chunk:
-        """Composites with the replies to them, unaugmented."""
+        """Composites, augmented if so configured, with the replies to the unchanged ones."""
         if self.refresh == "epoch":
             images = self._blend(self.draws(epoch, start, stop))
             replies = self.oracle.ask(images)
             self._asked_until[epoch] = stop
         else:
-            index = permutation(self.seed, 1 + epoch, self.samples_per_epoch)[start:stop]
+            before = epoch * self.samples_per_epoch
+            index = walk(self.seed, self._to_ask, before + start, before + stop)
             images = self._blend(Draws(self._set.index[index], self._set.weight[index]))
-            replies = self._replies[torch.tensor(index, device=images.device)]
+            replies = self._replies[torch.from_numpy(index).to(images.device)]
         if self.augment is not None:
             images = self.augment(images, self.seed, epoch, start)
         return images, replies
@@ -138,25 +140,34 @@ class Composite(Attack):
         """How many of the composites asked so far differ.
 
         Two composites are the same if they have the same images in the same proportions: in either order, and
-        whatever is drawn with weight 0. Counted exactly, but for collisions of 64-bit hashes.
+        whatever is drawn with weight 0. Counted exactly, but for collisions of 64-bit hashes; in parts of some ten
+        million hashes, so that a hundred million need no gigabytes.
         """
-        asked = [_hashes(self.draws(epoch, 0, stop)) for epoch, stop in self._asked_until.items()]
-        return len(np.unique(np.concatenate(asked))) if asked else 0
+        parts = 1 + sum(self._asked_until.values()) // _HASHES
+        return sum(self._unique_hashes(part, parts) for part in range(parts))
+
+    def _unique_hashes(self, part: int, parts: int) -> int:
+        kept = [np.empty(0, dtype=np.uint64)]
+        for epoch, stop in self._asked_until.items():
+            for start in range(0, stop, _DRAWN):
+                hashes = _hashes(self.draws(epoch, start, min(start + _DRAWN, stop)))
+                kept.append(hashes[hashes % np.uint64(parts) == part])
+        return len(np.unique(np.concatenate(kept)))
 
     def _blend(self, draws: Draws) -> Tensor:
         return self.images.blend(torch.from_numpy(draws.index), torch.from_numpy(draws.weight.astype(np.float32)))
 
     @cached_property
     def _set(self) -> Draws:
-        return self.draws(0, 0, self.samples_per_epoch)
+        return self.draws(0, 0, self._to_ask)
 
     @cached_property
     def _replies(self) -> Tensor:
         def query(start: int, stop: int) -> Tensor:
             return self._blend(Draws(self._set.index[start:stop], self._set.weight[start:stop]))
 
-        replies = asked_once(self.replies_file, self.oracle, query, self.samples_per_epoch, self.chunk_size)
-        self._asked_until[0] = self.samples_per_epoch
+        replies = asked_once(self.replies_file, self.oracle, query, self._to_ask, self.chunk_size, self.images.device)
+        self._asked_until[0] = self._to_ask
         return replies
 
 

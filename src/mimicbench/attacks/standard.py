@@ -10,7 +10,7 @@ from torch import Tensor
 from mimicbench.attacks.asked_once import asked_once
 from mimicbench.attacks.attack import Attack
 from mimicbench.augmentation import Augmentation
-from mimicbench.counter_rng import permutation
+from mimicbench.counter_rng import permutation, walk
 from mimicbench.learner import Chunk
 from mimicbench.pools import Pool
 from mimicbench.recipe import Recipe
@@ -52,30 +52,21 @@ class Standard(Attack):
 
     @property
     def unique_queries(self) -> int:
-        """All of them: each used image of the pool is asked once."""
+        """All of them: each used image of the pool is asked once, and they are taken to differ."""
         return self.oracle.asked
 
     def chunk(self, epoch: int, start: int, stop: int) -> Chunk:
         """Pool images, augmented, with the replies to the unchanged ones."""
-        place = epoch * self.samples_per_epoch + np.arange(start, stop)
-        index = self._walk(place)
+        before = epoch * self.samples_per_epoch
+        index = walk(self.seed, len(self._used), before + start, before + stop)
         images = self.images.take(torch.from_numpy(self._used[index]))
         if self.augment is not None:
             images = self.augment(images, self.seed, epoch, start)
         return images, self._replies[torch.from_numpy(index).to(images.device)]
-
-    def _walk(self, place: np.ndarray) -> np.ndarray:
-        """Where the walk through the used images is at ``place``: each is met once in every ``len(used)`` places."""
-        rounds, within = np.divmod(place, len(self._used))
-        index = np.empty_like(place)
-        for number in np.unique(rounds):
-            here = rounds == number
-            index[here] = permutation(self.seed, 1 + int(number), len(self._used))[within[here]]
-        return index
 
     @cached_property
     def _replies(self) -> Tensor:
         def query(start: int, stop: int) -> Tensor:
             return self.images.take(torch.from_numpy(self._used[start:stop]))
 
-        return asked_once(self.replies_file, self.oracle, query, len(self._used), self.chunk_size)
+        return asked_once(self.replies_file, self.oracle, query, len(self._used), self.chunk_size, self.images.device)

@@ -9,8 +9,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +19,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from mimicbench.errors import UserError
+from mimicbench.files import writing
 from mimicbench.fingerprint import fingerprint
 from mimicbench.images.content import Content
 from mimicbench.images.source import Source
@@ -59,7 +59,8 @@ def load(source: Source, cache_dir: Path) -> CachedImages:
     entry = _Entry(cache_dir / "images", f"{_slug(source.name)}-{fingerprint(_READERS, source.identity())}")
     if not entry.complete():
         expected = source.expected()
-        with entry.writing(), FileLock(entry.path(".lock")):
+        # Sources raise UserError for their own files, so an OSError comes from the cache's.
+        with writing(entry.folder, "paths.cache_dir"), FileLock(entry.path(".lock")):
             if not entry.complete():  # another job may have decoded it while this one waited
                 _decode(source, expected, entry)
     return entry.open()
@@ -88,18 +89,6 @@ class _Entry:
                 f"The image cache {self.path('.npy')} is damaged ({error}); delete it, and it will be decoded again."
             ) from None
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        # Sources raise UserError for their own files, so an OSError comes from the cache's.
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            yield
-        except OSError as error:
-            raise UserError(
-                f"The image cache cannot be written to {self.folder} ({error.strerror or error}); "
-                "choose another folder as paths.cache_dir."
-            ) from None
-
 
 def _decode(source: Source, expected: int, entry: _Entry) -> None:
     part = entry.path(".npy.part")
@@ -112,6 +101,9 @@ def _decode(source: Source, expected: int, entry: _Entry) -> None:
         part.replace(entry.path(".npy"))
     finally:
         part.unlink(missing_ok=True)
+        if not entry.complete():
+            entry.path(".labels.npy").unlink(missing_ok=True)
+            entry.path(".json").unlink(missing_ok=True)
 
 
 def _write(source: Source, file: BinaryIO, advance: Callable[[int], object]) -> tuple[np.ndarray | None, str]:

@@ -40,10 +40,10 @@ def read(data: bytes | Path, where: str, *, refuse_with: str | None = None) -> I
         ) from None
     if upright.mode == "RGB":
         return upright
-    if refuse_with is not None:
-        raise UserError(f"{where} is {_MODES.get(upright.mode, upright.mode)}, not RGB; {refuse_with}.")
     if upright.mode.startswith(("I", "F")):
         raise UserError(f"{where} has more than 8 bits a channel (mode {upright.mode}); save it as 8-bit RGB.")
+    if refuse_with is not None:
+        raise UserError(f"{where} is {_MODES.get(upright.mode, upright.mode)}, not RGB; {refuse_with}.")
     if upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
         layer = upright.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")

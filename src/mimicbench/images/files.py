@@ -41,4 +41,7 @@ def below(folder: Path, pattern: str) -> list[Path]:
 def stamps(files: Iterable[Path], root: Path) -> list[str]:
     """One line a file that changes when the file does: its name below ``root``, size and time of change."""
     start = len(f"{root}/")  # cut, as pathlib's own way takes seconds for 100,000 files
-    return [f"{str(path)[start:]} {(s := path.stat()).st_size} {s.st_mtime_ns}" for path in files]
+    try:
+        return [f"{str(path)[start:]} {(s := path.stat()).st_size} {s.st_mtime_ns}" for path in files]
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read ({error.strerror}); mend it or take it out.") from None

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mimicbench.errors import UserError
 
@@ -14,7 +14,7 @@ _NAMES_A_CLASS = re.compile(r"\bGLOBAL\b|Unsupported class")  # how PyTorch says
 
 
 def load_network(network: nn.Module, checkpoint: Path, key: str) -> None:
-    """Load the weights of a Lightning checkpoint's ``network`` in place.
+    """Load the weights of a Lightning checkpoint's ``network``, or a bare ``state_dict`` of one, in place.
 
     Args:
         network: A network of the checkpoint's architecture.
@@ -34,13 +34,15 @@ def load_network(network: nn.Module, checkpoint: Path, key: str) -> None:
             reason = "holds more than tensors and plain containers and is not loaded, for it could run code; "
             raise UserError(f"{key}={checkpoint} {reason}save its state_dict alone.") from None
         raise UserError(f"{key}={checkpoint} is damaged or no checkpoint; save it again.") from None
-    weights = content.get("state_dict") if isinstance(content, dict) else None
-    if not isinstance(weights, dict):
-        raise UserError(f"{key}={checkpoint} has no state_dict; give a checkpoint that mimicbench or Lightning wrote.")
-    own = {str(name).removeprefix(_PREFIX): value for name, value in weights.items() if str(name).startswith(_PREFIX)}
+    weights = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()
+    ):
+        raise UserError(f"{key}={checkpoint} holds no state_dict; give a checkpoint of a network.")
+    own = {name.removeprefix(_PREFIX): value for name, value in weights.items() if name.startswith(_PREFIX)} or weights
     expected = network.state_dict()
     different = sorted(expected.keys() ^ own.keys()) or [
-        name for name, value in own.items() if getattr(value, "shape", None) != expected[name].shape
+        name for name, value in own.items() if value.shape != expected[name].shape
     ]
     if different:
         raise UserError(

@@ -5,9 +5,9 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
+from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware
-
-_BATCH = 1000
+from mimicbench.resident import BATCH
 
 
 class Mentor:
@@ -25,8 +25,8 @@ class Mentor:
         self._network = network.to(hardware.device, memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
         self._hardware = hardware
         self.classes = classes
-        self.fingerprint = _content(network)
-        """Names this mentor: equal for equal weights."""
+        self.fingerprint = fingerprint(_content(network), hardware.device.type, hardware.precision)
+        """Names what answers: equal for equal weights in equal arithmetic."""
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class Mentor:
         """
         self._network.eval()  # whoever else holds the network may have put it into training mode
         with self._hardware.autocast():
-            answers = [self._network(batch).float() for batch in images.split(_BATCH)]
+            answers = [self._network(batch).float() for batch in images.split(BATCH)]
         return torch.cat(answers).softmax(1)
 
 
@@ -49,4 +49,4 @@ def _content(network: nn.Module) -> str:
     for name, value in network.state_dict().items():
         digest.update(name.encode())
         digest.update(value.cpu().contiguous().numpy())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()

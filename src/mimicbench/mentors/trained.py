@@ -1,11 +1,14 @@
 """A mentor that is trained here, once, and kept."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from lightning.pytorch.callbacks import TQDMProgressBar
 from pydantic import Field, PositiveInt
 from torch import nn
@@ -13,7 +16,7 @@ from torch import nn
 from mimicbench import __version__
 from mimicbench.augmentation import Augmentation
 from mimicbench.errors import UserError
-from mimicbench.files import atomic
+from mimicbench.files import atomic, writing
 from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.checkpoint import load_network
@@ -23,6 +26,8 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Recipe
 from mimicbench.schema import build
 from mimicbench.tasks import Task
+
+_TRAINING = "1"  # raise it when the same configuration trains to another mentor, so that old ones are not used
 
 
 def trained(
@@ -66,18 +71,37 @@ def trained(
             "recipe": vars(recipe),
             "augment": None if augment is None else vars(augment),
             "arithmetic": [hardware.device.type, hardware.precision],
-            "versions": [torch.__version__, __version__],
+            "versions": [torch.__version__, __version__, _TRAINING],
         }
         checkpoint = paths.cache_dir / "mentors" / f"{fingerprint(shaped_by)}.ckpt"
+        with _alone(checkpoint):
+            if not checkpoint.exists():
+                _train(module, task, hardware, seed, max_epochs, recipe, augment, checkpoint)
         try:
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(checkpoint.with_suffix(".lock")):
-                if not checkpoint.exists():
-                    _train(module, task, hardware, seed, max_epochs, recipe, augment, checkpoint)
-        except OSError as error:
-            raise UserError(f"paths.cache_dir={paths.cache_dir} cannot be written: {error.strerror}.") from None
-    load_network(module, checkpoint, "mentor.checkpoint")
+            load_network(module, checkpoint, "paths.cache_dir")
+        except UserError:
+            raise UserError(
+                f"The mentor kept in {checkpoint} is damaged; delete the file, and it will be trained again."
+            ) from None
+    else:
+        load_network(module, checkpoint, "mentor.checkpoint")
     return Mentor(module, task.classes, hardware)
+
+
+@contextmanager
+def _alone(checkpoint: Path) -> Iterator[None]:
+    """Keep other jobs from training the same mentor meanwhile."""
+    lock = FileLock(checkpoint.with_suffix(".lock"))
+    with writing(checkpoint.parent, "paths.cache_dir"):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print("Another job is training this mentor; waiting for it.", file=sys.stderr)
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _train(
@@ -105,5 +129,5 @@ def _train(
     )
     learner = MentorTraining(module.to(memory_format=torch.channels_last), recipe, steps, len(task.classes))
     trainer.fit(learner, datamodule=chunks)
-    with atomic(checkpoint) as temporary:
+    with writing(checkpoint.parent, "paths.cache_dir"), atomic(checkpoint) as temporary:
         trainer.save_checkpoint(temporary, weights_only=True)

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import numpy as np
 from PIL import Image, ImageOps
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from mimicbench.errors import UserError
 from mimicbench.images import decode
@@ -46,7 +46,7 @@ _BLOCK = 2048
 _SMALLEST = 32  # pixels: smaller crops are blurs
 
 
-def photos(paths: Paths, size: int, *, crops: PositiveInt, seed: int) -> Pool:
+def photos(paths: Paths, size: int, *, crops: PositiveInt, seed: NonNegativeInt) -> Pool:
     """Square crops at random places, of sides from 32 pixels to the whole photograph.
 
     Half of them are mirrored, and half stretched to full contrast (each colour by itself): plain crops are mostly

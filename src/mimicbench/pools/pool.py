@@ -10,7 +10,7 @@ class Pool:
     """The attacker's unlabelled images.
 
     Attributes:
-        images: uint8 [N, H, W, C], RGB, values 0..255; usually a read-only memory map.
+        images: uint8 [N, H, W, C], RGB, values 0..255; usually a memory map of the cache.
         fingerprint: Names this content: equal for equal images, and only for those.
     """
 

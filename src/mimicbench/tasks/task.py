@@ -10,7 +10,7 @@ class LabelledImages:
     """Images with their classes.
 
     Attributes:
-        images: uint8 [N, H, W, C], RGB, values 0..255; usually a read-only memory map.
+        images: uint8 [N, H, W, C], RGB, values 0..255; usually a memory map of the cache.
         labels: int64 [N], values 0..K-1.
     """
 

@@ -1,0 +1,31 @@
+"""How long the student learns."""
+
+from time import perf_counter
+from typing import Any
+
+import lightning as L  # noqa: N812 (Lightning's own convention)
+import torch
+
+
+class Stopwatch(L.Callback):
+    """Adds up the wall time of the training epochs: asking included, evaluation and checkpoints not.
+
+    Attributes:
+        seconds: So far.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._since: float | None = None
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        """Start."""
+        self._since = perf_counter()
+
+    def on_validation_start(self, *_: Any) -> None:
+        """Stop: the epoch's last chunk has been learned."""
+        if self._since is not None:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            self.seconds += perf_counter() - self._since
+            self._since = None
