@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import wandb
+from lightning.pytorch.loggers import WandbLogger
 
 from mimicbench.loggers import closed, weights_and_biases
 
@@ -29,12 +30,16 @@ def exit_codes(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     return codes
 
 
-def job(folder: Path, name: str, fails: bool = False) -> str:
-    """The id of a job's run."""
+def make_logger(folder: Path, name: str) -> WandbLogger:
     folder.mkdir(exist_ok=True)
-    logger = weights_and_biases(
+    return weights_and_biases(
         project="test", entity=None, group=str(folder), name=name, tags=["a"], save_dir=folder, mode="auto"
     )
+
+
+def job(folder: Path, name: str, fails: bool = False) -> str:
+    """The id of a job's run."""
+    logger = make_logger(folder, name)
     run = logger.experiment
     assert (run.group, run.name, run.tags, run.offline) == (folder.name, name, ("a",), True)
     with closed([logger]):
@@ -58,7 +63,7 @@ def test_a_job_that_fails_is_closed_as_failed(tmp_path: Path, exit_codes: list[i
     assert wandb.run is None
 
 
-@pytest.mark.parametrize("mode", ["disabled", "online", "offline", "dryrun"])
+@pytest.mark.parametrize("mode", ["online", "offline", "dryrun"])
 def test_the_environment_does_not_change_that(
     mode: str, tmp_path: Path, exit_codes: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +72,16 @@ def test_the_environment_does_not_change_that(
     job(tmp_path / "sweep", "one")
     assert exit_codes == [0]
     assert len(list((tmp_path / "sweep" / "wandb").glob("offline-run-*/run-*.wandb"))) == 1
+
+
+def test_the_environment_may_switch_it_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb.teardown()
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    logger = make_logger(tmp_path / "sweep", "one")
+    with closed([logger]):
+        logger.log_metrics({"test/accuracy": 0.5}, step=3)
+    assert wandb.run is None
+    assert not list((tmp_path / "sweep").rglob("run-*.wandb"))
 
 
 @pytest.mark.parametrize(("mode", "offline"), [("auto", False), ("online", False), ("offline", True)])

@@ -59,6 +59,8 @@ def test_limits_in_annotations_hold() -> None:
 def test_a_component_that_cannot_be_imported_is_named() -> None:
     with pytest.raises(UserError, match=r"part\._target_ 'mimicbench\.nowhere' cannot be imported"):
         build("part", {"_target_": "mimicbench.nowhere"})
+    with pytest.raises(UserError, match=r"^part\._target_ .* cannot be imported: No module named 'nowhere'\.$"):
+        build("part", {"_target_": "nowhere.at_all"})
     with pytest.raises(UserError, match="part names no _target_"):
         build("part", {"count": 1})
 

@@ -1,5 +1,6 @@
 """Weights & Biases as its users expect it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -27,12 +28,15 @@ def weights_and_biases(
         name: Of the run.
         tags: Of the run.
         save_dir: Where the run's own files are kept.
-        mode: ``auto`` is ``online`` where an account is configured, else ``offline``; ``wandb sync`` sends offline
-            runs later.
+        mode: ``auto`` is ``online`` where an account is configured, else ``offline`` (``wandb sync`` sends offline runs
+            later), and nothing at all where the environment says ``WANDB_MODE=disabled``.
     """
     import wandb  # here, for its import is slow and most runs do without
 
-    offline = mode == "offline" or (mode == "auto" and not wandb.login(prompt=False))
+    chosen: str = mode
+    if mode == "auto":
+        disabled = os.environ.get("WANDB_MODE") == "disabled"
+        chosen = "disabled" if disabled else "online" if wandb.login(prompt=False) else "offline"
     return WandbLogger(
         project=project,
         entity=entity,
@@ -40,8 +44,8 @@ def weights_and_biases(
         name=name,
         tags=tags,
         save_dir=save_dir,
-        offline=offline,
-        mode="offline" if offline else "online",  # of wandb.init; what offline sets is not enough for new releases
+        offline=chosen == "offline",
+        mode=chosen,  # of wandb.init; what offline sets is not enough for new releases
     )
 
 

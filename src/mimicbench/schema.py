@@ -154,7 +154,9 @@ def _target(key: str, node: Mapping[str, Any]) -> Callable[..., Any]:
     try:
         target = get_object(node["_target_"])
     except Exception as error:
-        raise UserError(f"{key}._target_ '{node['_target_']}' cannot be imported: {error}") from None
+        raise UserError(
+            f"{key}._target_ '{node['_target_']}' cannot be imported: {error.__cause__ or error}."
+        ) from None
     if not callable(target):
         raise UserError(f"{key}._target_ '{node['_target_']}' is neither a class nor a function.")
     return typing.cast(Callable[..., Any], target)

@@ -60,6 +60,12 @@ def test_a_sweep_is_summed_up_in_two_files(tmp_path: Path) -> None:
     assert markdown.count("| Composite | Protected |") == 3
 
 
+def test_the_summary_tells_jobs_apart_by_what_was_varied(tmp_path: Path) -> None:
+    results = [make_result(config={"attack": {"images": images}}) for images in (2, 3)]
+    table.write_summary(saved(tmp_path, *results), tmp_path)
+    assert pd.read_csv(tmp_path / "summary.csv")["attack.images"].tolist() == [2, 3]
+
+
 def test_a_single_job_is_printed_with_all_that_the_readme_promises(capsys: pytest.CaptureFixture[str]) -> None:
     table.show_job(make_result())
     printed = capsys.readouterr().out

@@ -79,9 +79,9 @@ def tables(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def write_summary(results: pd.DataFrame, folder: Path) -> None:
-    """Write ``summary.csv`` (numbers, one row a job) and ``summary.md`` (the tables) into a sweep's folder."""
+    """Write ``summary.csv`` (one row a job: numbers, varied settings) and ``summary.md`` (the tables)."""
     with atomic(folder / "summary.csv") as temporary:
-        results.drop(columns=["versions", "config"]).to_csv(temporary, index=False)
+        results.drop(columns=["versions", "config"]).join(_varied(results)).to_csv(temporary, index=False)
     with atomic(folder / "summary.md") as temporary:
         temporary.write_text(
             "\n".join(f"{title}\n\n{_markdown(rows)}" for title, rows in tables(results).items()), encoding="utf-8"
