@@ -119,6 +119,23 @@ def make_trainer(epochs: int = 1, **changes: Any) -> L.Trainer:
     return L.Trainer(**{**quiet, **fast, **changes})
 
 
+class ReplayedWork:
+    """Stands in for a CUDA graph: replays by doing the work again."""
+
+    def __init__(self, warm_up: int = 3) -> None:
+        self._warm_up = warm_up
+        self.replayed = 0
+
+    def record(self, work: Callable[[], None]) -> None:
+        for _ in range(self._warm_up):
+            work()
+        self._work = work
+
+    def replay(self) -> None:
+        self.replayed += 1
+        self._work()
+
+
 def make_task(per_class: int = 8, classes: int = 3, size: int = 32, seed: int = 0) -> Task:
     """Images of noise, each class with a brightness of its own."""
     rng = np.random.default_rng(seed)

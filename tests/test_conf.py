@@ -64,7 +64,7 @@ def test_loggers_and_callbacks_are_built(group: str, tmp_path: Path) -> None:
 
 
 def test_the_trainer_is_built() -> None:
-    assert build("trainer", composed().trainer.model_dump() | {"precision": "32-true"}).max_epochs == 8
+    assert build("trainer", composed().trainer.lightning() | {"precision": "32-true"}).max_epochs == 8
 
 
 @pytest.mark.parametrize(

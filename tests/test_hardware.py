@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch import nn
 
 from mimicbench.errors import UserError
-from mimicbench.hardware import Hardware, cores, limit_threads
+from mimicbench.hardware import Hardware, cores, has_compiler, limit_threads
 
 
 def test_auto_takes_a_gpu_where_there_is_one_and_bfloat16_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,15 +14,15 @@ def test_auto_takes_a_gpu_where_there_is_one_and_bfloat16_where_it_is_fast(monke
             monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda fast=fast, **_: fast)
             monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda fast=fast: fast)
             monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda fast=fast: fast)
-            chosen = Hardware.choose("auto", "auto")
+            chosen = Hardware.choose("auto", "auto", "auto")
             assert (chosen.device.type, chosen.accelerator) == (("cuda", "gpu") if gpu else ("cpu", "cpu"))
             assert chosen.precision == ("bf16-mixed" if fast else "32-true")
-            assert Hardware.choose("cpu", "auto").device.type == "cpu"
+            assert Hardware.choose("cpu", "auto", "auto").device.type == "cpu"
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_what_is_asked_for_is_taken(precision: str) -> None:
-    hardware = Hardware.choose("cpu", precision)  # type: ignore[arg-type]
+    hardware = Hardware.choose("cpu", precision, "auto")  # type: ignore[arg-type]
     assert hardware.precision == precision
     with hardware.autocast():
         assert torch.is_autocast_enabled("cpu") == (precision == "bf16-mixed")
@@ -32,10 +33,52 @@ def test_what_is_asked_for_is_taken(precision: str) -> None:
 def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match=r"trainer\.accelerator=gpu"):
-        Hardware.choose("gpu", "auto")
+        Hardware.choose("gpu", "auto", "auto")
 
 
 def test_no_more_threads_than_before_nor_than_cores() -> None:
     before = torch.get_num_threads()
     limit_threads()
     assert 1 <= torch.get_num_threads() <= min(before, cores())
+
+
+def test_steps_are_captured_on_a_gpu_and_eager_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Hardware.choose("cpu", "auto", "auto").sgd_step == "eager"
+    assert Hardware(torch.device("cpu"), "32-true", "compiled").recording() is None
+    with pytest.raises(UserError, match=r"trainer\.sgd_step=captured needs a GPU"):
+        Hardware.choose("cpu", "auto", "captured")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    assert Hardware.choose("gpu", "32-true", "auto").sgd_step == "captured"
+    assert Hardware.choose("gpu", "32-true", "eager").sgd_step == "eager"
+
+
+def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(UserError, match=r"trainer\.sgd_step=compiled needs a C\+\+ compiler"):
+        Hardware.choose("cpu", "auto", "compiled")
+
+
+@pytest.mark.skipif(not has_compiler(), reason="needs a C++ compiler")
+def test_a_compiled_network_keeps_its_names_and_learns_the_same() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(200, 32, 3, 8, 8)
+    losses, names = [], []
+    for mode in ("eager", "compiled"):
+        torch.manual_seed(1)
+        network: nn.Module = nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5)
+        )
+        network = Hardware(torch.device("cpu"), "32-true", mode).learning(network)  # type: ignore[arg-type]
+        optimizer = torch.optim.SGD(network.parameters(), 0.05, 0.9)
+        names.append(list(network.state_dict()))
+        losses.append([])
+        for batch in images:
+            loss = nn.functional.cross_entropy(network(batch), batch.mean((1, 2, 3)).mul(5).long().clamp(0, 4))
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            losses[-1].append(loss.item())
+    assert names[0] == names[1]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-3)

@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import lightning as L  # noqa: N812
@@ -8,9 +9,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from mimicbench.captured_step import Recording
 from mimicbench.learner import Learner
 from mimicbench.recipe import Recipe
-from tests.standins import ListedChunks, make_recipe, make_trainer
+from tests.standins import ListedChunks, ReplayedWork, make_recipe, make_trainer
 
 SAMPLES = 300  # a multiple of neither chunk nor batch
 BATCH = 32
@@ -42,9 +44,14 @@ def fast_recipe(**changes: Any) -> Recipe:
 
 
 def learnt(
-    network: nn.Module, recipe: Recipe, epochs: int, chunk_size: int = 96, **trainer: Any
+    network: nn.Module,
+    recipe: Recipe,
+    epochs: int,
+    chunk_size: int = 96,
+    recording: Recording | None = None,
+    **trainer: Any,
 ) -> tuple[Learner, L.Trainer]:
-    learner = Learner(network, recipe, epochs * STEPS, 5)
+    learner = Learner(network, recipe, epochs * STEPS, 5, recording)
     torch.manual_seed(2)
     fitting = make_trainer(epochs, **trainer)
     fitting.fit(learner, ListedChunks(*samples(), chunk_size))
@@ -100,6 +107,50 @@ def test_the_trajectory_is_that_of_plain_sgd(schedule: str, chunk_size: int) -> 
     plainly(plain, recipe, 12)
     assert_same_weights(learner.network, plain)
     assert not torch.equal(plain[0].weight, small_network()[0].weight)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.875])
+@pytest.mark.parametrize("chunk_size", [BATCH, 96, 320])
+def test_recorded_steps_take_the_same_trajectory(chunk_size: int, momentum: float) -> None:
+    recipe, network = fast_recipe(learning_rate=0.125, momentum=momentum), small_network()
+    plain, recording = copy.deepcopy(network), ReplayedWork()
+    epochs = 20  # 200 steps
+    learner, trainer = learnt(network, recipe, epochs, chunk_size, recording)
+    fitted, _ = learnt(plain, recipe, epochs, chunk_size)
+    for (name, one), other in zip(network.state_dict().items(), plain.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other, msg=name)  # a rate in a tensor is a float32
+    assert recording.replayed == epochs * (STEPS - 1)  # each epoch's last batch is smaller, and taken as it is
+    assert trainer.global_step == epochs * STEPS
+    assert learner.samples == fitted.samples == epochs * SAMPLES
+
+
+def test_recorded_steps_equal_eager_ones_to_the_last_bit_where_the_rate_does() -> None:
+    recipe, network = fast_recipe(learning_rate=0.125), small_network()
+    plain = copy.deepcopy(network)
+    learnt(network, recipe, 9, recording=ReplayedWork())
+    learnt(plain, recipe, 9)
+    assert_same_weights(network, plain)
+
+
+def test_recorded_steps_follow_a_schedule_that_changes_with_every_step() -> None:
+    recipe, network = fast_recipe(schedule="one_cycle"), small_network()
+    plain = copy.deepcopy(network)
+    learnt(network, recipe, 3, recording=ReplayedWork())
+    plainly(plain, recipe, 3)
+    for (name, one), other in zip(network.state_dict().items(), plain.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other, msg=name, atol=1e-5, rtol=1e-4)
+
+
+def test_a_recorded_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    recipe, whole, halves = fast_recipe(learning_rate=0.125), small_network(), small_network()
+    learnt(whole, recipe, 4, recording=ReplayedWork())
+    _, trainer = learnt(halves, recipe, 2, recording=ReplayedWork())
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    resumed = Learner(small_network(), recipe, 4 * STEPS, 5, ReplayedWork())
+    fitting = make_trainer(4)
+    fitting.fit(resumed, ListedChunks(*samples(), 96), ckpt_path=tmp_path / "half.ckpt")
+    assert fitting.global_step == 4 * STEPS
+    assert_same_weights(resumed.network, whole)
 
 
 def test_bf16_mixed_is_plain_autocast_of_each_step() -> None:

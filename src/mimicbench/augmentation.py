@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mimicbench.counter_rng import uniforms
+from mimicbench.hardware import to_device
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -55,7 +56,7 @@ class Augmentation:
         theta[:, 1, 0] = np.sin(angle) * mirror
         theta[:, 1, 1] = np.cos(angle)
         theta[:, :, 2] = shifts * (2 / width, 2 / height)
-        grid = F.affine_grid(torch.from_numpy(theta).to(images.device), list(images.shape), align_corners=False)
+        grid = F.affine_grid(to_device(theta, images.device), list(images.shape), align_corners=False)
         mode = "bicubic" if self.rotate else "nearest"  # shifts and flips alone meet whole pixels
         changed = F.grid_sample(images.contiguous(), grid, mode, padding_mode="reflection", align_corners=False)
         return changed.clamp_(0, 1).contiguous(memory_format=torch.channels_last)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from mimicbench.resident import BATCH, ResidentImages
+from mimicbench.resident import ResidentImages, answered_at_once
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images, float [B, C, H, W] in [0, 1]; their classes, int64 [B]; the mentor's answers, int64 [B]."""
@@ -21,11 +21,13 @@ class Evaluation:
 
     def __init__(self, images: ResidentImages, labels: Tensor, mentor_labels: Tensor) -> None:
         self._images = images
-        self._labels = labels.to(images.device)
+        self.labels = labels.to(images.device)
         self._mentor_labels = mentor_labels.to(images.device)
+        self._size = answered_at_once(images.device)
 
     def __len__(self) -> int:
-        return -(-len(self._images) // BATCH)
+        return -(-len(self._images) // self._size)
 
     def __iter__(self) -> Iterator[Batch]:
-        yield from zip(self._images.batches(), self._labels.split(BATCH), self._mentor_labels.split(BATCH), strict=True)
+        labels, mentor_labels = self.labels.split(self._size), self._mentor_labels.split(self._size)
+        yield from zip(self._images.batches(), labels, mentor_labels, strict=True)

@@ -1,16 +1,23 @@
-"""The device of a run and the arithmetic that it does best."""
+"""The device of a run, the arithmetic that it does best, and how it takes an SGD step."""
 
 import os
+import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 
+from mimicbench.captured_step import CudaGraph
 from mimicbench.errors import UserError
+
+_Network = TypeVar("_Network", bound=nn.Module)
 
 Accelerator = Literal["auto", "cpu", "gpu"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
+StepMode = Literal["auto", "eager", "captured", "compiled"]
 
 
 @dataclass(frozen=True)
@@ -20,31 +27,41 @@ class Hardware:
     Attributes:
         device: Where images, networks and replies live.
         precision: In Lightning's words, ``32-true`` or ``bf16-mixed`` (bfloat16 products, float32 weights).
+        sgd_step: ``eager``; ``captured`` in a CUDA graph, which makes some hundred kernel launches one; or
+            ``compiled`` by ``torch.compile``, and on a GPU captured besides.
     """
 
     device: torch.device
     precision: Literal["32-true", "bf16-mixed"]
+    sgd_step: Literal["eager", "captured", "compiled"] = "eager"
 
     @classmethod
-    def choose(cls, accelerator: Accelerator, precision: Precision) -> "Hardware":
+    def choose(cls, accelerator: Accelerator, precision: Precision, sgd_step: StepMode) -> "Hardware":
         """Resolve ``auto``: a GPU where there is one; bfloat16 where the hardware multiplies it, else float32.
 
-        A CPU without AVX512-BF16 or AMX emulates bfloat16, slower than float32 (pytorch issue 118499).
+        A CPU without AVX512-BF16 or AMX emulates bfloat16, slower than float32 (pytorch issue 118499). SGD steps are
+        captured on a GPU and eager on a CPU, where launches cost little and compiled steps were no faster.
 
         Raises:
-            UserError: A GPU is wanted, and PyTorch sees none.
+            UserError: A GPU is wanted, and PyTorch sees none; or a compiler, and there is none.
         """
         if accelerator == "gpu" and not torch.cuda.is_available():
             raise UserError("trainer.accelerator=gpu, but PyTorch sees no GPU; choose cpu or auto.")
         on_gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
         device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
-        if precision != "auto":
-            return cls(device, precision)
-        if on_gpu:
-            fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        else:
-            fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return cls(device, "bf16-mixed" if fast else "32-true")
+        if precision == "auto":
+            if on_gpu:
+                fast = torch.cuda.is_bf16_supported(including_emulation=False)
+            else:
+                fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+            precision = "bf16-mixed" if fast else "32-true"
+        if sgd_step == "captured" and not on_gpu:
+            raise UserError("trainer.sgd_step=captured needs a GPU; choose auto, eager or compiled.")
+        if sgd_step == "compiled" and not has_compiler():
+            raise UserError("trainer.sgd_step=compiled needs a C++ compiler, such as g++; install one or choose auto.")
+        if sgd_step == "auto":
+            sgd_step = "captured" if on_gpu else "eager"
+        return cls(device, precision, sgd_step)
 
     @property
     def accelerator(self) -> Literal["cpu", "gpu"]:
@@ -61,6 +78,28 @@ class Hardware:
     def autocast(self) -> AbstractContextManager[None]:
         """The arithmetic of this run, for code outside Lightning's loops."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed")
+
+    def learning(self, network: _Network) -> _Network:
+        """The network as it learns fastest here: channels last in memory, and compiled if so chosen."""
+        network = network.to(memory_format=torch.channels_last)
+        if self.sgd_step == "compiled":
+            network.compile(dynamic=False)  # in place, so that names of weights stay
+        return network
+
+    def recording(self) -> CudaGraph | None:
+        """Where to record the SGD step, if it is to be replayed."""
+        return None if self.sgd_step == "eager" or self.device.type == "cpu" else CudaGraph(self.device)
+
+
+def to_device(values: np.ndarray, device: torch.device) -> Tensor:
+    """An array as a tensor on ``device``, without waiting for what the device still does."""
+    tensor = torch.from_numpy(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
+def has_compiler() -> bool:
+    """Whether ``torch.compile`` finds what it needs."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "c++", "clang++"))
 
 
 def cores() -> int:

@@ -1,14 +1,18 @@
 """One network that learns from chunks of images and target distributions: the training step of mentors and students."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
 import torch.nn.functional as F  # noqa: N812
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim import SGD
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics.classification import MulticlassAccuracy
 
+from mimicbench.captured_step import CapturedStep, Recording
 from mimicbench.recipe import Recipe
 
 Chunk = tuple[Tensor, Tensor]
@@ -26,14 +30,25 @@ class Learner(L.LightningModule):
         recipe: Optimiser, batch size and schedule.
         steps: SGD steps of the whole run; the ``one_cycle`` schedule ends there.
         classes: K.
+        recording: Where to record the SGD step, which is then replayed; None to take every step anew.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe, steps: int, classes: int) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        steps: int,
+        classes: int,
+        recording: Recording | None = None,
+    ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.network = network
         self.recipe = recipe
         self.steps = steps
+        self.classes = classes
+        self.recording = recording
+        self._captured: CapturedStep | None = None
         self.samples = 0
         """Images learned from so far, repeated ones counted again."""
         self.accuracy = MulticlassAccuracy(classes, average="micro")
@@ -46,25 +61,23 @@ class Learner(L.LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The recipe's optimiser and schedule."""
         optimizer = self.recipe.optimizer(self.network)
+        if self.recording is not None:  # a recorded number would stay as it is
+            for group in optimizer.param_groups:
+                group["lr"] = torch.tensor(group["lr"], device=self.device)
         scheduler = self.recipe.scheduler(optimizer, self.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": self.recipe.schedule_unit}}
 
     def training_step(self, chunk: Chunk, _: int) -> None:
         """Take the SGD steps of one chunk."""
         images, targets = chunk
-        optimizer, scheduler = self.optimizers(), self.lr_schedulers()
-        assert isinstance(optimizer, L.pytorch.core.optimizer.LightningOptimizer | SGD)
+        scheduler = self.lr_schedulers()
         assert isinstance(scheduler, LRScheduler)
         total = torch.zeros((), device=images.device)
         batches = zip(images.split(self.recipe.batch_size), targets.split(self.recipe.batch_size), strict=True)
         for batch, target in batches:
-            loss = F.cross_entropy(self(batch).float(), target)
-            self.manual_backward(loss)
-            optimizer.step()
-            optimizer.zero_grad()
+            total += self._take_step(batch, target) * len(batch)
             if self.recipe.schedule_unit == "step":
                 scheduler.step()
-            total += loss.detach() * len(batch)
         self.samples += len(images)
         self.log("train/loss", total / len(images), on_step=False, on_epoch=True, batch_size=len(images))
 
@@ -80,6 +93,33 @@ class Learner(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Put the measurements at the right place of the loggers' axis."""
         self._log_step()
+
+    def _take_step(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Take one SGD step, recorded if it can be: an epoch's last batch may be smaller than the recorded ones."""
+        if self.recording is None or len(images) < self.recipe.batch_size:
+            return self._step(images, targets, self.manual_backward, self.optimizers())
+        if self._captured is None:
+            self._captured = self._capture(images, targets, self.recording)
+        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        for count in (progress.total, progress.current):  # as Lightning counts the steps that it sees
+            count.increment_by(1)
+        return self._captured(images, targets)
+
+    def _capture(self, images: Tensor, targets: Tensor, recording: Recording) -> CapturedStep:
+        optimizer = self.trainer.optimizers[0]
+        weights = list(self.network.parameters())
+        for weight in weights if self.recipe.momentum else ():  # the first step would make them
+            optimizer.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))
+        state = [*weights, *self.network.buffers(), *(kept for of in optimizer.state.values() for kept in of.values())]
+        step = partial(self._step, backward=Tensor.backward, optimizer=optimizer)
+        return CapturedStep(step, images, targets, state, recording)
+
+    def _step(self, images: Tensor, targets: Tensor, backward: Callable[[Tensor], None], optimizer: Any) -> Tensor:
+        loss = F.cross_entropy(self(images).float(), targets)
+        backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss.detach()
 
     def _log_step(self) -> None:
         # Lightning's loggers count its batches, which are chunks here; a metric named "step" takes that count's place.

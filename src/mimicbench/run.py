@@ -1,6 +1,7 @@
 """One job, from its configuration to its ``result.json``: the only place that builds what the configuration names."""
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +22,48 @@ from mimicbench.pools import Pool
 from mimicbench.resident import ResidentImages
 from mimicbench.results import FILE, Queries, Result, versions
 from mimicbench.schema import Config, arguments, build, check
+from mimicbench.sharing import SharedCores
 from mimicbench.stopwatch import Stopwatch
 from mimicbench.student import Student
 from mimicbench.tasks import Task
 
 
-def run(cfg: DictConfig) -> Result:
-    """Run one job: train or load the mentor, mimic it through the oracle, measure the student.
+@dataclass(frozen=True)
+class Job:
+    """Everything that a configuration names, built and put together, ready for ``trainer.fit(student, attack)``.
 
-    Args:
-        cfg: The composed configuration.
+    Attributes:
+        config: The checked configuration.
+        hardware: Where it runs.
+        mentor: What is mimicked.
+        oracle: The door to it.
+        attack: What is asked and learned from.
+        student: What learns.
+        trainer: What makes it learn.
+        stopwatch: How long it has learned.
+        mentor_accuracy: The mentor's, on the task's test images.
+    """
 
-    Returns:
-        What was measured; the same is in ``result.json`` in ``paths.output_dir``.
+    config: Config
+    hardware: Hardware
+    mentor: Mentor
+    oracle: Oracle
+    attack: Attack
+    student: Student
+    trainer: L.Trainer
+    stopwatch: Stopwatch
+    mentor_accuracy: float
+
+
+def assemble(config: Config) -> Job:
+    """Build a job; trains the mentor if need be.
 
     Raises:
         UserError: A mistake in the configuration or in the data; its sentence says which.
     """
-    config = check(cfg)
-    require_writable(config.paths.output_dir, "paths.output_dir")
-    (config.paths.output_dir / FILE).unlink(missing_ok=True)  # a job without one did not finish
     limit_threads()
     _quieten_expected_warnings()
-    hardware = Hardware.choose(config.trainer.accelerator, config.trainer.precision)
+    hardware = Hardware.choose(config.trainer.accelerator, config.trainer.precision, config.trainer.sgd_step)
 
     task: Task = build("task", config.task, config.paths)
     pool: Pool = build("pool", config.pool, config.paths, task.size)
@@ -62,30 +82,49 @@ def run(cfg: DictConfig) -> Result:
 
     L.seed_everything(config.seed, workers=True, verbose=False)
     network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
-    network = network.to(memory_format=torch.channels_last)
-    student = Student(network, attack.recipe, attack.steps, len(task.classes))
+    student = Student(hardware.learning(network), attack.recipe, attack.steps, len(task.classes), hardware.recording())
     stopwatch = Stopwatch()
     trainer = _trainer(config, hardware, attack.epochs, stopwatch)
-    with closed(trainer.loggers):
-        for logger in trainer.loggers:
-            logger.log_hyperparams(_plain(config))
-        trainer.fit(student, datamodule=attack)
+    return Job(config, hardware, mentor, oracle, attack, student, trainer, stopwatch, mentor_accuracy)
 
-    accuracy = float(trainer.callback_metrics["test/accuracy"])
+
+def run(cfg: DictConfig) -> Result:
+    """Run one job: train or load the mentor, mimic it through the oracle, measure the student.
+
+    Args:
+        cfg: The composed configuration.
+
+    Returns:
+        What was measured; the same is in ``result.json`` in ``paths.output_dir``.
+
+    Raises:
+        UserError: A mistake in the configuration or in the data; its sentence says which.
+    """
+    config = check(cfg)
+    require_writable(config.paths.output_dir, "paths.output_dir")
+    (config.paths.output_dir / FILE).unlink(missing_ok=True)  # a job without one did not finish
+    job = assemble(config)
+    with closed(job.trainer.loggers):
+        for logger in job.trainer.loggers:
+            logger.log_hyperparams(_plain(config))
+        job.trainer.fit(job.student, datamodule=job.attack)
+
+    measured = job.trainer.callback_metrics
+    accuracy = float(measured["test/accuracy"])
     result = Result(
         **{key: getattr(config, key)["name"] for key in ("task", "pool", "attack", "oracle", "mentor", "student")},
         seed=config.seed,
-        mentor_accuracy=mentor_accuracy,
+        mentor_accuracy=job.mentor_accuracy,
         student_accuracy=accuracy,
-        relative_accuracy=accuracy / mentor_accuracy,
-        fidelity=float(trainer.callback_metrics["test/fidelity"]),
-        queries=Queries(oracle.asked, attack.unique_queries, budget),
-        epochs=trainer.current_epoch,
-        sgd_steps=trainer.global_step,
-        train_seconds=stopwatch.seconds,
-        samples_per_second=student.samples / stopwatch.seconds,
-        device=hardware.name,
-        precision=hardware.precision,
+        relative_accuracy=accuracy / job.mentor_accuracy,
+        fidelity=float(measured["test/fidelity"]),
+        queries=Queries(job.oracle.asked, job.attack.unique_queries, job.oracle.budget),
+        epochs=job.trainer.current_epoch,
+        sgd_steps=job.trainer.global_step,
+        train_seconds=job.stopwatch.seconds,
+        samples_per_second=job.student.samples / job.stopwatch.seconds,
+        device=job.hardware.name,
+        precision=job.hardware.precision,
         versions=versions(),
         config=_plain(config),
     )
@@ -103,8 +142,12 @@ def _trainer(config: Config, hardware: Hardware, epochs: int, stopwatch: Stopwat
     loggers = [build(f"logger.{key}", node) for key, node in config.logger.items()]
     callbacks = [build(f"callbacks.{key}", node) for key, node in config.callbacks.items()]
     settled = {"precision": hardware.precision, "accelerator": hardware.accelerator, "max_epochs": epochs}
-    extra = {"logger": loggers, "callbacks": [*callbacks, stopwatch], "reload_dataloaders_every_n_epochs": 1}
-    trainer: L.Trainer = build("trainer", config.trainer.model_dump() | settled | extra)
+    extra = {
+        "logger": loggers,
+        "callbacks": [*callbacks, SharedCores(), stopwatch],
+        "reload_dataloaders_every_n_epochs": 1,
+    }
+    trainer: L.Trainer = build("trainer", config.trainer.lightning() | settled | extra)
     return trainer
 
 

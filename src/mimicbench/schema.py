@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from mimicbench.errors import UserError
-from mimicbench.hardware import Accelerator, Precision
+from mimicbench.hardware import Accelerator, Precision, StepMode
 from mimicbench.paths import Paths
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -42,6 +42,7 @@ class TrainerSection(BaseModel):
     max_epochs: PositiveInt
     accelerator: Accelerator
     precision: Precision
+    sgd_step: StepMode
     devices: Literal[1]
     check_val_every_n_epoch: Literal[1] = 1  # the last epoch is the result
     limit_val_batches: Annotated[int | float, Field(gt=0)] = 1.0
@@ -49,6 +50,10 @@ class TrainerSection(BaseModel):
     gradient_clip_val: None = None
     fast_dev_run: Literal[False] = False  # use debug=smoke
     max_steps: Literal[-1] = -1  # the schedule is made for whole epochs
+
+    def lightning(self) -> dict[str, Any]:
+        """The keys that Lightning's Trainer knows too."""
+        return self.model_dump(exclude={"sgd_step"})
 
 
 def _named(section: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +86,7 @@ class Config(BaseModel):
         """Every configured component under its dotted key."""
         return (
             {key: getattr(self, key) for key in ("task", "pool", "mentor", "oracle", "attack", "student")}
-            | {"trainer": self.trainer.model_dump()}
+            | {"trainer": self.trainer.lightning()}
             | ({"mentor.network": self.mentor["network"]} if isinstance(self.mentor.get("network"), dict) else {})
             | {f"logger.{key}": node for key, node in self.logger.items()}
             | {f"callbacks.{key}": node for key, node in self.callbacks.items()}

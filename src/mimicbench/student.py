@@ -3,6 +3,7 @@
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
+from mimicbench.captured_step import Recording
 from mimicbench.evaluation import Batch
 from mimicbench.learner import Learner
 from mimicbench.recipe import Recipe
@@ -15,8 +16,10 @@ class Student(Learner):
     ``test/fidelity``, the share that it classifies as the mentor does.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe, steps: int, classes: int) -> None:
-        super().__init__(network, recipe, steps, classes)
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, steps: int, classes: int, recording: Recording | None = None
+    ) -> None:
+        super().__init__(network, recipe, steps, classes, recording)
         self.fidelity = MulticlassAccuracy(classes, average="micro")
 
     def validation_step(self, batch: Batch, _: int) -> None:

@@ -37,12 +37,11 @@ def test_stays_in_evaluation_mode_whoever_calls_train(hardware: Hardware) -> Non
     assert all(torch.equal(value, statistics[name]) for name, value in network.named_buffers())
 
 
-def test_no_gradient_reaches_the_network_or_the_images() -> None:
+def test_no_gradient_passes_the_mentor() -> None:
     network = make_network()
     images = torch.rand(2, 3, 32, 32, requires_grad=True)
     answers = Mentor(network, CLASSES, FLOAT32)(images)
     assert not answers.requires_grad
-    assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
 def test_bfloat16_answers_are_float32_distributions_near_those_of_float32() -> None:

@@ -58,11 +58,24 @@ def test_relu_after_each_layer_but_the_last_and_dropout_after_each_dense_layer_o
     layers = in_order_of_use(plain(dropout=0.2), 32)
     for place, layer in enumerate(layers[:-1]):
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            assert isinstance(layers[place + 1], nn.ReLU)
+            pooled = isinstance(layers[place + 1], nn.MaxPool2d)
+            assert isinstance(layers[place + 1 + pooled], nn.ReLU)
     dropouts = [place for place, layer in enumerate(layers) if isinstance(layer, nn.Dropout)]
     assert [layers[place].p for place in dropouts] == [0.2, 0.2]
     assert [layers[place - 2].out_features for place in dropouts] == [512, 512]
     assert isinstance(layers[-1], nn.Linear)
+
+
+def test_pooling_before_the_relu_is_pooling_after_it() -> None:
+    values = torch.randn(64, 3, 8, 8).round(decimals=1)  # equal ones in a window too
+    values[::2] -= 3  # windows without a positive one
+    before, after = values.clone().requires_grad_(), values.clone().requires_grad_()
+    pooled, weights = F.max_pool2d(before, 2).relu(), torch.randn(64, 3, 4, 4)
+    expected = F.max_pool2d(after.relu(), 2)
+    assert torch.equal(pooled, expected)
+    (pooled * weights).sum().backward()
+    (expected * weights).sum().backward()
+    assert torch.equal(before.grad, after.grad)
 
 
 def test_batch_norm_stands_between_each_convolution_and_its_relu_and_nowhere_else() -> None:

@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
-import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from mimicbench.attacks.asked_once import asked_once
 from mimicbench.attacks.attack import Attack
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import uniforms, walk
+from mimicbench.hardware import to_device
 from mimicbench.learner import Chunk
 from mimicbench.pools import Pool
 from mimicbench.recipe import Recipe
@@ -130,7 +130,7 @@ class Composite(Attack):
             before = epoch * self.samples_per_epoch
             index = walk(self.seed, self._to_ask, before + start, before + stop)
             images = self._blend(Draws(self._set.index[index], self._set.weight[index]))
-            replies = self._replies[torch.from_numpy(index).to(images.device)]
+            replies = self._replies[to_device(index, images.device)]
         if self.augment is not None:
             images = self.augment(images, self.seed, epoch, start)
         return images, replies
@@ -155,7 +155,8 @@ class Composite(Attack):
         return len(np.unique(np.concatenate(kept)))
 
     def _blend(self, draws: Draws) -> Tensor:
-        return self.images.blend(torch.from_numpy(draws.index), torch.from_numpy(draws.weight.astype(np.float32)))
+        device = self.images.device
+        return self.images.blend(to_device(draws.index, device), to_device(draws.weight.astype(np.float32), device))
 
     @cached_property
     def _set(self) -> Draws:

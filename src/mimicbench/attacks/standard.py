@@ -3,7 +3,6 @@
 from functools import cached_property
 
 import numpy as np
-import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
@@ -11,6 +10,7 @@ from mimicbench.attacks.asked_once import asked_once
 from mimicbench.attacks.attack import Attack
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import permutation, walk
+from mimicbench.hardware import to_device
 from mimicbench.learner import Chunk
 from mimicbench.pools import Pool
 from mimicbench.recipe import Recipe
@@ -59,14 +59,14 @@ class Standard(Attack):
         """Pool images, augmented, with the replies to the unchanged ones."""
         before = epoch * self.samples_per_epoch
         index = walk(self.seed, len(self._used), before + start, before + stop)
-        images = self.images.take(torch.from_numpy(self._used[index]))
+        images = self.images.take(to_device(self._used[index], self.images.device))
         if self.augment is not None:
             images = self.augment(images, self.seed, epoch, start)
-        return images, self._replies[torch.from_numpy(index).to(images.device)]
+        return images, self._replies[to_device(index, images.device)]
 
     @cached_property
     def _replies(self) -> Tensor:
         def query(start: int, stop: int) -> Tensor:
-            return self.images.take(torch.from_numpy(self._used[start:stop]))
+            return self.images.take(to_device(self._used[start:stop], self.images.device))
 
         return asked_once(self.replies_file, self.oracle, query, len(self._used), self.chunk_size, self.images.device)

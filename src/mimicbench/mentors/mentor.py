@@ -7,13 +7,14 @@ from torch import Tensor, nn
 
 from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware
-from mimicbench.resident import BATCH
+from mimicbench.mentors.folding import folded
+from mimicbench.resident import answered_at_once
 
 
 class Mentor:
     """A classifier that answers images with probabilities, and does nothing else.
 
-    The network is in evaluation mode and takes no part in autograd.
+    It answers from a copy of the network in evaluation mode that takes no part in autograd, with batch norm folded.
 
     Args:
         network: Images, float [B, C, H, W] in [0, 1], to logits, float [B, K]; it owns its normalisation.
@@ -22,7 +23,7 @@ class Mentor:
     """
 
     def __init__(self, network: nn.Module, classes: tuple[str, ...], hardware: Hardware) -> None:
-        self._network = network.to(hardware.device, memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
+        self._network = folded(network).to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._hardware = hardware
         self.classes = classes
         self.fingerprint = fingerprint(_content(network), hardware.device.type, hardware.precision)
@@ -38,9 +39,8 @@ class Mentor:
         Returns:
             float32 [B, K], rows that sum to 1.
         """
-        self._network.eval()  # whoever else holds the network may have put it into training mode
         with self._hardware.autocast():
-            answers = [self._network(batch).float() for batch in images.split(BATCH)]
+            answers = [self._network(batch).float() for batch in images.split(answered_at_once(images.device))]
         return torch.cat(answers).softmax(1)
 
 

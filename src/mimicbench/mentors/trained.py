@@ -25,6 +25,7 @@ from mimicbench.mentors.training import MentorTraining, TaskChunks
 from mimicbench.paths import Paths
 from mimicbench.recipe import Recipe
 from mimicbench.schema import build
+from mimicbench.sharing import SharedCores
 from mimicbench.tasks import Task
 
 _TRAINING = "1"  # raise it when the same configuration trains to another mentor, so that old ones are not used
@@ -70,7 +71,7 @@ def trained(
             "max_epochs": max_epochs,
             "recipe": vars(recipe),
             "augment": None if augment is None else vars(augment),
-            "arithmetic": [hardware.device.type, hardware.precision],
+            "arithmetic": [hardware.device.type, hardware.precision, hardware.sgd_step],
             "versions": [torch.__version__, __version__, _TRAINING],
         }
         checkpoint = paths.cache_dir / "mentors" / f"{fingerprint(shaped_by)}.ckpt"
@@ -125,9 +126,9 @@ def _train(
         enable_checkpointing=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        callbacks=[TQDMProgressBar()],
+        callbacks=[TQDMProgressBar(), SharedCores()],
     )
-    learner = MentorTraining(module.to(memory_format=torch.channels_last), recipe, steps, len(task.classes))
+    learner = MentorTraining(hardware.learning(module), recipe, steps, len(task.classes), hardware.recording())
     trainer.fit(learner, datamodule=chunks)
     with writing(checkpoint.parent, "paths.cache_dir"), atomic(checkpoint) as temporary:
         trainer.save_checkpoint(temporary, weights_only=True)

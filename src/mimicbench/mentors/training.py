@@ -68,9 +68,9 @@ class TaskChunks(L.LightningDataModule):
     def __iter__(self) -> Iterator[Chunk]:
         assert self.trainer is not None
         epoch = self.trainer.current_epoch
-        order = torch.tensor(permutation(self._seed, epoch, len(self._images)))
+        order = torch.tensor(permutation(self._seed, epoch, len(self._images)), device=self._images.device)
         for start, index in zip(range(0, len(order), self._chunk), order.split(self._chunk), strict=True):
             images = self._images.take(index)
             if self._augment is not None:
                 images = self._augment(images, self._seed, epoch, start)
-            yield images, self._targets[index.to(images.device)]
+            yield images, self._targets[index]

@@ -54,7 +54,7 @@ class VGG16(nn.Module):
                 layers += [nn.BatchNorm2d(filters)] if batch_norm else []
                 layers.append(nn.ReLU(inplace=True))
                 channels = filters
-            layers.append(nn.MaxPool2d(2))
+            layers.insert(-1, nn.MaxPool2d(2))  # before the ReLU: the same, for the maximum keeps order, on a quarter
         self.features = nn.Sequential(*layers)
 
         head: list[nn.Module] = [nn.Flatten()]
