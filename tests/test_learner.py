@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from mimicbench.captured_step import Recording
+from mimicbench.captured_step import CudaGraph, Recording
 from mimicbench.learner import Learner
 from mimicbench.recipe import Recipe
 from tests.standins import ListedChunks, ReplayedWork, make_recipe, make_trainer
@@ -231,3 +231,23 @@ def test_soft_targets_are_learnt_as_distributions() -> None:
     learner = Learner(network, make_recipe(batch_size=8, learning_rate=0.5), 200, 5)
     make_trainer(200).fit(learner, ListedChunks(torch.ones(8, 3, 1, 1), target.expand(8, 5), 8))
     torch.testing.assert_close(network(torch.ones(1, 3, 1, 1)).softmax(1)[0], target, atol=0.02, rtol=0)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_a_chunk_does_not_wait_for_the_gpu() -> None:
+    device = torch.device("cuda", 0)
+    images, targets = (part.to(device) for part in samples())
+    learner = Learner(small_network(), fast_recipe(schedule="one_cycle"), 3 * STEPS, 5, CudaGraph(device))
+    waits = []
+
+    class Strict(L.Callback):
+        def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
+            torch.cuda.set_sync_debug_mode("error" if trainer.current_epoch > 0 else "default")
+
+        def on_train_batch_end(self, *_: Any) -> None:
+            waits.append(torch.cuda.get_sync_debug_mode())
+            torch.cuda.set_sync_debug_mode("default")
+
+    fitting = make_trainer(3, accelerator="gpu", callbacks=[Strict()])
+    fitting.fit(learner, ListedChunks(images, targets, 96))
+    assert waits == [0] * 4 + [2] * 8

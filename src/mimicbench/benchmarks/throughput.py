@@ -100,7 +100,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="mimicbench-") as folder:
         job = assemble(synthetic.configuration(Path(folder), [*overrides, "trainer.max_epochs=1"]))
         parts, preparation = _parts(job, options.bare_steps or _bare_steps(job.hardware))
-        repeats = {part.name: max(1, round(options.seconds / seconds_of(part.work))) for part in parts}
+        repeats = {part.name: max(1, round(2 * options.seconds / seconds_of(part.work, 2))) for part in parts}
         samples = {part.name: part.samples * repeats[part.name] for part in parts}
         samples["T5"] = samples["T4"]
         length = [f"attack.samples_per_epoch={samples['T5']}", f"trainer.max_epochs={1 + options.repeats}"]
