@@ -127,8 +127,9 @@ class ReplayedWork:
         self.replayed = 0
 
     def record(self, work: Callable[[], None]) -> None:
-        for _ in range(self._warm_up):
-            work()
+        with torch.random.fork_rng():
+            for _ in range(self._warm_up):
+                work()
         self._work = work
 
     def replay(self) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mimicbench.captured_step import CapturedStep, CudaGraph
+from mimicbench.captured_step import CapturedStep, CudaGraph, recordable
 from tests.standins import ReplayedWork
 
 
@@ -37,9 +37,7 @@ def test_a_cuda_graph_takes_the_steps_that_it_recorded(compiled: bool) -> None:
     for graph in (False, True):
         torch.manual_seed(1)
         network = nn.Sequential(nn.Linear(20, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 5)).to(device)
-        optimizer = torch.optim.SGD(network.parameters(), torch.tensor(0.05, device=device), momentum=0.9, fused=True)
-        for weight in network.parameters():
-            optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        optimizer = torch.optim.SGD(network.parameters(), 0.05, momentum=0.9, fused=True)
         if compiled:
             network.compile(dynamic=False)
 
@@ -51,8 +49,7 @@ def test_a_cuda_graph_takes_the_steps_that_it_recorded(compiled: bool) -> None:
             return loss.detach()
 
         if graph:
-            state = [*network.parameters(), *network.buffers()]
-            state += [held["momentum_buffer"] for held in optimizer.state.values()]
+            state = recordable(network, optimizer)
             step = CapturedStep(step, images[0], targets[0], state, CudaGraph(device))  # type: ignore[assignment]
         trajectories.append(torch.stack([step(*pair).clone() for pair in zip(images, targets, strict=True)]))
     torch.testing.assert_close(*trajectories)

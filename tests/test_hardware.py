@@ -44,7 +44,8 @@ def test_no_more_threads_than_before_nor_than_cores() -> None:
 
 def test_steps_are_captured_on_a_gpu_and_eager_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Hardware.choose("cpu", "auto", "auto").sgd_step == "eager"
-    assert Hardware(torch.device("cpu"), "32-true", "compiled").recording() is None
+    assert Hardware(torch.device("cpu"), "32-true", "compiled").recorder is None
+    assert Hardware(torch.device("cuda"), "32-true", "captured").recorder is not None
     with pytest.raises(UserError, match=r"trainer\.sgd_step=captured needs a GPU"):
         Hardware.choose("cpu", "auto", "captured")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,20 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from mimicbench.captured_step import CudaGraph, Recording
+from mimicbench.hardware import Hardware
 from mimicbench.learner import Learner
+from mimicbench.mentors import Mentor
+from mimicbench.oracles.label import Label
 from mimicbench.recipe import Recipe
-from tests.standins import ListedChunks, ReplayedWork, make_recipe, make_trainer
+from tests.standins import (
+    ListedChunks,
+    ReplayedWork,
+    make_composite,
+    make_pool,
+    make_recipe,
+    make_trainer,
+    no_evaluation,
+)
 
 SAMPLES = 300  # a multiple of neither chunk nor batch
 BATCH = 32
@@ -48,10 +60,10 @@ def learnt(
     recipe: Recipe,
     epochs: int,
     chunk_size: int = 96,
-    recording: Recording | None = None,
+    recorder: Callable[[], Recording] | None = None,
     **trainer: Any,
 ) -> tuple[Learner, L.Trainer]:
-    learner = Learner(network, recipe, epochs * STEPS, 5, recording)
+    learner = Learner(network, recipe, epochs * STEPS, 5, recorder)
     torch.manual_seed(2)
     fitting = make_trainer(epochs, **trainer)
     fitting.fit(learner, ListedChunks(*samples(), chunk_size))
@@ -112,10 +124,10 @@ def test_the_trajectory_is_that_of_plain_sgd(schedule: str, chunk_size: int) -> 
 @pytest.mark.parametrize("momentum", [0.0, 0.875])
 @pytest.mark.parametrize("chunk_size", [BATCH, 96, 320])
 def test_recorded_steps_take_the_same_trajectory(chunk_size: int, momentum: float) -> None:
-    recipe, network = fast_recipe(learning_rate=0.125, momentum=momentum), small_network()
+    recipe, network = fast_recipe(learning_rate=0.125, momentum=momentum, dropout=0.3), small_network(0.3)
     plain, recording = copy.deepcopy(network), ReplayedWork()
     epochs = 20  # 200 steps
-    learner, trainer = learnt(network, recipe, epochs, chunk_size, recording)
+    learner, trainer = learnt(network, recipe, epochs, chunk_size, lambda: recording)
     fitted, _ = learnt(plain, recipe, epochs, chunk_size)
     for (name, one), other in zip(network.state_dict().items(), plain.state_dict().values(), strict=True):
         torch.testing.assert_close(one, other, msg=name)  # a rate in a tensor is a float32
@@ -127,7 +139,7 @@ def test_recorded_steps_take_the_same_trajectory(chunk_size: int, momentum: floa
 def test_recorded_steps_equal_eager_ones_to_the_last_bit_where_the_rate_does() -> None:
     recipe, network = fast_recipe(learning_rate=0.125), small_network()
     plain = copy.deepcopy(network)
-    learnt(network, recipe, 9, recording=ReplayedWork())
+    learnt(network, recipe, 9, recorder=ReplayedWork)
     learnt(plain, recipe, 9)
     assert_same_weights(network, plain)
 
@@ -135,7 +147,9 @@ def test_recorded_steps_equal_eager_ones_to_the_last_bit_where_the_rate_does() -
 def test_recorded_steps_follow_a_schedule_that_changes_with_every_step() -> None:
     recipe, network = fast_recipe(schedule="one_cycle"), small_network()
     plain = copy.deepcopy(network)
-    learnt(network, recipe, 3, recording=ReplayedWork())
+    rate = Watch(lambda trainer: trainer.optimizers[0].param_groups[0]["lr"])
+    learnt(network, recipe, 3, recorder=ReplayedWork, callbacks=[rate])
+    assert len({seen.data_ptr() for seen in rate.seen[1:]}) == 1  # a graph reads the rate where it was recorded
     plainly(plain, recipe, 3)
     for (name, one), other in zip(network.state_dict().items(), plain.state_dict().values(), strict=True):
         torch.testing.assert_close(one, other, msg=name, atol=1e-5, rtol=1e-4)
@@ -143,10 +157,10 @@ def test_recorded_steps_follow_a_schedule_that_changes_with_every_step() -> None
 
 def test_a_recorded_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     recipe, whole, halves = fast_recipe(learning_rate=0.125), small_network(), small_network()
-    learnt(whole, recipe, 4, recording=ReplayedWork())
-    _, trainer = learnt(halves, recipe, 2, recording=ReplayedWork())
+    learnt(whole, recipe, 4, recorder=ReplayedWork)
+    _, trainer = learnt(halves, recipe, 2, recorder=ReplayedWork)
     trainer.save_checkpoint(tmp_path / "half.ckpt")
-    resumed = Learner(small_network(), recipe, 4 * STEPS, 5, ReplayedWork())
+    resumed = Learner(small_network(), recipe, 4 * STEPS, 5, ReplayedWork)
     fitting = make_trainer(4)
     fitting.fit(resumed, ListedChunks(*samples(), 96), ckpt_path=tmp_path / "half.ckpt")
     assert fitting.global_step == 4 * STEPS
@@ -172,9 +186,9 @@ def test_counts_sgd_steps_and_samples(chunk_size: int) -> None:
 
 
 class Watch(L.Callback):
-    def __init__(self, look: Callable[[L.Trainer], float]) -> None:
+    def __init__(self, look: Callable[[L.Trainer], Any]) -> None:
         self.look = look
-        self.seen: list[float] = []
+        self.seen: list[Any] = []
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.seen.append(self.look(trainer))
@@ -233,21 +247,57 @@ def test_soft_targets_are_learnt_as_distributions() -> None:
     torch.testing.assert_close(network(torch.ones(1, 3, 1, 1)).softmax(1)[0], target, atol=0.02, rtol=0)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
-def test_a_chunk_does_not_wait_for_the_gpu() -> None:
+def test_a_second_fit_records_anew() -> None:
+    recipe, network = fast_recipe(learning_rate=0.125), small_network()
+    plain = copy.deepcopy(network)
+    learner = Learner(network, recipe, STEPS, 5, ReplayedWork)
+    other = Learner(plain, recipe, STEPS, 5)
+    for _ in range(2):
+        for each in (learner, other):
+            make_trainer().fit(each, ListedChunks(*samples(), 96))
+    assert_same_weights(network, plain)
+
+
+on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+
+
+@on_gpu
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_graph_takes_the_trajectory_of_eager_steps(precision: str) -> None:
     device = torch.device("cuda", 0)
     images, targets = (part.to(device) for part in samples())
-    learner = Learner(small_network(), fast_recipe(schedule="one_cycle"), 3 * STEPS, 5, CudaGraph(device))
-    waits = []
+    losses = []
+    for recorder in (None, partial(CudaGraph, device)):
+        torch.manual_seed(3)
+        recipe = fast_recipe(schedule="one_cycle", dropout=0.3)
+        learner = Learner(small_network(0.3), recipe, 20 * STEPS, 5, recorder)
+        watch = Watch(lambda trainer: float(trainer.callback_metrics.get("train/loss", 0.0)))
+        trainer = make_trainer(20, accelerator="gpu", precision=precision, callbacks=[watch])
+        trainer.fit(learner, ListedChunks(images, targets, 96))
+        losses.append(watch.seen)
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
+@on_gpu
+def test_making_and_learning_a_chunk_does_not_wait_for_the_gpu(tmp_path: Path) -> None:
+    device = torch.device("cuda", 0)
+    recipe = fast_recipe(schedule="one_cycle")
+    attack = make_composite(make_pool(200, 8), epochs=3, samples_per_epoch=300, chunk_size=96, recipe=recipe)
+    mentor = Mentor(small_network(), tuple("abcde"), Hardware(device, "32-true"))
+    attack.attach(Label(mentor, budget=None), no_evaluation(), device, tmp_path)
+    learner = Learner(small_network(), recipe, 3 * STEPS, 5, partial(CudaGraph, device))
 
     class Strict(L.Callback):
-        def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
-            torch.cuda.set_sync_debug_mode("error" if trainer.current_epoch > 0 else "default")
+        chunks = 0
 
-        def on_train_batch_end(self, *_: Any) -> None:
-            waits.append(torch.cuda.get_sync_debug_mode())
-            torch.cuda.set_sync_debug_mode("default")
+        def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+            self.chunks += 1
+            inside = trainer.current_epoch > 0 and self.chunks % 4
+            torch.cuda.set_sync_debug_mode("error" if inside else "default")
 
-    fitting = make_trainer(3, accelerator="gpu", callbacks=[Strict()])
-    fitting.fit(learner, ListedChunks(images, targets, 96))
-    assert waits == [0] * 4 + [2] * 8
+    strict = Strict()
+    try:
+        make_trainer(3, accelerator="gpu", callbacks=[strict], limit_val_batches=0).fit(learner, datamodule=attack)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert strict.chunks == 12

@@ -2,19 +2,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from mimicbench import sharing
+from mimicbench.hardware import Hardware
+from mimicbench.learner import Learner
 from mimicbench.sharing import SharedCores
+from tests.standins import ListedChunks, make_recipe, make_trainer
 
 JOB = """
 import sys
 from pathlib import Path
 from mimicbench import sharing
 sharing.cores = lambda: 4
-job = sharing.SharedCores(Path(sys.argv[1]))
+job = sharing.SharedCores(Path(sys.argv[1]), 4)
 job.on_train_batch_start()
 print("training", flush=True)
 sys.stdin.read()
@@ -30,6 +35,11 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def threads_of(job: SharedCores) -> int:
+    job.on_train_batch_start()
+    return torch.get_num_threads()
+
+
 def start_another(folder: Path) -> "subprocess.Popen[str]":
     job = subprocess.Popen(
         [sys.executable, "-c", JOB, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -40,49 +50,73 @@ def start_another(folder: Path) -> "subprocess.Popen[str]":
 
 
 def test_a_job_alone_takes_all_cores(tmp_path: Path) -> None:
-    job = SharedCores(tmp_path / "jobs")
-    job.on_train_batch_start()
-    job.on_train_batch_start()
-    assert torch.get_num_threads() == 4
+    job = SharedCores(tmp_path / "cores", 4)
+    assert [threads_of(job), threads_of(job)] == [4, 4]
+    assert not job.shared
 
 
-def test_jobs_side_by_side_divide_the_cores_as_they_come_and_go(tmp_path: Path) -> None:
-    own, seen, others = SharedCores(tmp_path), [], []
-    for _ in range(5):
-        own.on_train_batch_start()
-        seen.append(torch.get_num_threads())
-        others.append(start_another(tmp_path))
-    assert seen == [4, 2, 1, 1, 1]  # four cores among 1, 2, 3, 4 and more jobs
-    for other in others[:-1]:
-        other.kill()  # a job that is killed leaves its cores too
-        other.wait()
-    own.on_train_batch_start()
-    assert torch.get_num_threads() in (2, 4)  # the fifth found no core free to be counted for
-    own.teardown()
-    assert torch.get_num_threads() == 4
-    assert not SharedCores(tmp_path)._held
-    others[-1].kill()
-    others[-1].wait()
+def test_jobs_in_other_processes_count_and_leave_their_cores_when_killed(tmp_path: Path) -> None:
+    own = SharedCores(tmp_path, 4)
+    assert threads_of(own) == 4
+    other = start_another(tmp_path)
+    assert threads_of(own) == 2
+    other.kill()
+    other.wait()
+    assert threads_of(own) == 4
+    assert own.shared
 
 
-def test_a_job_that_has_ended_is_counted_no_longer(tmp_path: Path) -> None:
-    first, second = SharedCores(tmp_path), SharedCores(tmp_path)
-    first.on_train_batch_start()
+def test_jobs_divide_the_cores_as_they_come_and_go(tmp_path: Path) -> None:
+    jobs = [SharedCores(tmp_path, 4) for _ in range(6)]
+    assert [threads_of(job) for job in jobs] == [4, 2, 1, 1, 1, 1]
+    assert threads_of(jobs[0]) == 1
+    for job in jobs[1:4]:
+        job.teardown()
+    assert threads_of(jobs[0]) == 4
+    assert threads_of(jobs[5]) == 2  # there was no place for it before
+    assert threads_of(jobs[0]) == 2
+
+
+def test_after_its_training_a_job_is_counted_no_longer(tmp_path: Path) -> None:
+    first, second = SharedCores(tmp_path, 4), SharedCores(tmp_path, 4)
+    assert [threads_of(first), threads_of(second)] == [4, 2]
     first.teardown()
-    second.on_train_batch_start()
     assert torch.get_num_threads() == 4
+    assert threads_of(second) == 4
 
 
-def test_no_more_threads_than_were_allowed(tmp_path: Path) -> None:
+def test_a_job_that_fails_leaves_its_cores(tmp_path: Path) -> None:
+    class Failing(Learner):
+        def training_step(self, *_: Any) -> None:
+            other = SharedCores(tmp_path, 4)
+            assert threads_of(other) == 2
+            other.teardown()
+            raise KeyError
+
+    chunks = ListedChunks(torch.rand(4, 3, 1, 1), torch.eye(5)[:4], 2)
+    learner = Failing(nn.Sequential(nn.Flatten(), nn.Linear(3, 5)), make_recipe(batch_size=2), 2, 5)
+    with pytest.raises(KeyError):
+        make_trainer(callbacks=[SharedCores(tmp_path, 4)]).fit(learner, chunks)  # type: ignore[arg-type]
+    assert torch.get_num_threads() == 4
+    assert threads_of(SharedCores(tmp_path, 4)) == 4
+
+
+def test_no_more_threads_than_allowed(tmp_path: Path) -> None:
     torch.set_num_threads(1)
-    job = SharedCores(tmp_path)
-    job.on_train_batch_start()
-    job.teardown()
-    assert torch.get_num_threads() == 1
+    assert threads_of(SharedCores(tmp_path, 1)) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_a_place_for_the_locks_all_cores_are_taken(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    job = SharedCores(tmp_path / "file" / "jobs")
+    assert threads_of(SharedCores(tmp_path / "file" / "cores", 4)) == 4
+
+
+@pytest.mark.parametrize(
+    ("device", "step", "known"), [("cpu", "eager", 1), ("cpu", "compiled", 0), ("cuda", "eager", 0)]
+)
+def test_who_shares(device: str, step: Any, known: int, tmp_path: Path) -> None:
+    job = SharedCores.of(Hardware(torch.device(device), "32-true", step), tmp_path)
     job.on_train_batch_start()
-    assert torch.get_num_threads() == 4
+    assert len(list(tmp_path.rglob("0.lock"))) == known
+    job.teardown()

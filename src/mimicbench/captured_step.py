@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Step = Callable[[Tensor, Tensor], Tensor]
 """Takes one SGD step on images, float [B, C, H, W], and targets, float [B, K]; returns the loss, float []."""
@@ -16,7 +16,7 @@ class Recording(Protocol):
     """What can be recorded and replayed: a CUDA graph, or a stand-in for one."""
 
     def record(self, work: Callable[[], None]) -> None:
-        """Record what ``work`` asks of the device."""
+        """Record what ``work`` asks of the device; it may be done some times for that. Uses up no random numbers."""
 
     def replay(self) -> None:
         """Do it again, on the same tensors."""
@@ -49,17 +49,33 @@ class CudaGraph:
         self._graph.replay()
 
 
+def recordable(network: nn.Module, optimizer: torch.optim.SGD) -> list[Tensor]:
+    """Make an optimiser's steps such that they can be recorded.
+
+    Learning rates become tensors on the device, for numbers would be recorded as they are. Momenta exist from the
+    start, as zeros, which is what the first step makes of none.
+
+    Returns:
+        All tensors that a step changes: parameters, buffers, momenta.
+    """
+    momenta = []
+    for group in optimizer.param_groups:
+        group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32, device=group["params"][0].device)
+        for weight in group["params"] if group["momentum"] else ():
+            momenta.append(optimizer.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight)))
+    return [*network.parameters(), *network.buffers(), *momenta]
+
+
 class CapturedStep:
     """An SGD step whose kernels are launched together.
 
-    The trajectory is that of the step itself: what recording changes is put back. Learning rates that change from
-    step to step must be tensors on the device, for numbers would be recorded as they are.
+    The trajectory is that of the step itself: what recording changes is put back.
 
     Args:
         step: Takes one step. It leaves no gradients behind, and waits for nothing.
         images: A batch to record with; later ones have its shape.
         targets: Its targets.
-        state: All tensors that a step changes: parameters, buffers, momenta.
+        state: All tensors that a step changes; see :func:`recordable`.
         recording: Where to record.
     """
 

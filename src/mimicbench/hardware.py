@@ -1,9 +1,12 @@
 """The device of a run, the arithmetic that it does best, and how it takes an SGD step."""
 
 import os
+import shlex
 import shutil
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -86,9 +89,10 @@ class Hardware:
             network.compile(dynamic=False)  # in place, so that names of weights stay
         return network
 
-    def recording(self) -> CudaGraph | None:
-        """Where to record the SGD step, if it is to be replayed."""
-        return None if self.sgd_step == "eager" or self.device.type == "cpu" else CudaGraph(self.device)
+    @property
+    def recorder(self) -> Callable[[], CudaGraph] | None:
+        """Makes what an SGD step is recorded in, if it is to be replayed."""
+        return None if self.sgd_step == "eager" or self.device.type == "cpu" else partial(CudaGraph, self.device)
 
 
 def to_device(values: np.ndarray, device: torch.device) -> Tensor:
@@ -99,7 +103,7 @@ def to_device(values: np.ndarray, device: torch.device) -> Tensor:
 
 def has_compiler() -> bool:
     """Whether ``torch.compile`` finds what it needs."""
-    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "c++", "clang++"))
+    return shutil.which(shlex.split(os.environ.get("CXX", "g++"))[0]) is not None
 
 
 def cores() -> int:

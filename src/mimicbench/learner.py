@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from torch.optim import SGD
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics.classification import MulticlassAccuracy
 
-from mimicbench.captured_step import CapturedStep, Recording
+from mimicbench.captured_step import CapturedStep, Recording, recordable
 from mimicbench.recipe import Recipe
 
 Chunk = tuple[Tensor, Tensor]
@@ -30,7 +31,7 @@ class Learner(L.LightningModule):
         recipe: Optimiser, batch size and schedule.
         steps: SGD steps of the whole run; the ``one_cycle`` schedule ends there.
         classes: K.
-        recording: Where to record the SGD step, which is then replayed; None to take every step anew.
+        recorder: Makes what the SGD step is recorded in, to be replayed; None to take every step anew.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Learner(L.LightningModule):
         recipe: Recipe,
         steps: int,
         classes: int,
-        recording: Recording | None = None,
+        recorder: Callable[[], Recording] | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -47,7 +48,7 @@ class Learner(L.LightningModule):
         self.recipe = recipe
         self.steps = steps
         self.classes = classes
-        self.recording = recording
+        self.recorder = recorder
         self._captured: CapturedStep | None = None
         self.samples = 0
         """Images learned from so far, repeated ones counted again."""
@@ -61,9 +62,7 @@ class Learner(L.LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The recipe's optimiser and schedule."""
         optimizer = self.recipe.optimizer(self.network)
-        if self.recording is not None:  # a recorded number would stay as it is
-            for group in optimizer.param_groups:
-                group["lr"] = torch.tensor(group["lr"], device=self.device)
+        self._captured = None  # it belonged to another optimiser
         scheduler = self.recipe.scheduler(optimizer, self.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": self.recipe.schedule_unit}}
 
@@ -96,23 +95,20 @@ class Learner(L.LightningModule):
 
     def _take_step(self, images: Tensor, targets: Tensor) -> Tensor:
         """Take one SGD step, recorded if it can be: an epoch's last batch may be smaller than the recorded ones."""
-        if self.recording is None or len(images) < self.recipe.batch_size:
+        if self.recorder is None or len(images) < self.recipe.batch_size:
             return self._step(images, targets, self.manual_backward, self.optimizers())
         if self._captured is None:
-            self._captured = self._capture(images, targets, self.recording)
+            self._captured = self._capture(images, targets, self.recorder())
         progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
-        for count in (progress.total, progress.current):  # as Lightning counts the steps that it sees
-            count.increment_by(1)
+        progress.increment_ready()  # as Lightning counts the steps that it sees
+        progress.increment_completed()
         return self._captured(images, targets)
 
     def _capture(self, images: Tensor, targets: Tensor, recording: Recording) -> CapturedStep:
         optimizer = self.trainer.optimizers[0]
-        weights = list(self.network.parameters())
-        for weight in weights if self.recipe.momentum else ():  # the first step would make them
-            optimizer.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))
-        state = [*weights, *self.network.buffers(), *(kept for of in optimizer.state.values() for kept in of.values())]
+        assert isinstance(optimizer, SGD)
         step = partial(self._step, backward=Tensor.backward, optimizer=optimizer)
-        return CapturedStep(step, images, targets, state, recording)
+        return CapturedStep(step, images, targets, recordable(self.network, optimizer), recording)
 
     def _step(self, images: Tensor, targets: Tensor, backward: Callable[[Tensor], None], optimizer: Any) -> Tensor:
         loss = F.cross_entropy(self(images).float(), targets)

@@ -41,6 +41,7 @@ class Job:
         student: What learns.
         trainer: What makes it learn.
         stopwatch: How long it has learned.
+        sharing: Whether it had the machine to itself.
         mentor_accuracy: The mentor's, on the task's test images.
     """
 
@@ -52,6 +53,7 @@ class Job:
     student: Student
     trainer: L.Trainer
     stopwatch: Stopwatch
+    sharing: SharedCores
     mentor_accuracy: float
 
 
@@ -82,10 +84,10 @@ def assemble(config: Config) -> Job:
 
     L.seed_everything(config.seed, workers=True, verbose=False)
     network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
-    student = Student(hardware.learning(network), attack.recipe, attack.steps, len(task.classes), hardware.recording())
-    stopwatch = Stopwatch()
-    trainer = _trainer(config, hardware, attack.epochs, stopwatch)
-    return Job(config, hardware, mentor, oracle, attack, student, trainer, stopwatch, mentor_accuracy)
+    student = Student(hardware.learning(network), attack.recipe, attack.steps, len(task.classes), hardware.recorder)
+    stopwatch, sharing = Stopwatch(), SharedCores.of(hardware, config.paths.cache_dir)
+    trainer = _trainer(config, hardware, attack.epochs, [sharing, stopwatch])
+    return Job(config, hardware, mentor, oracle, attack, student, trainer, stopwatch, sharing, mentor_accuracy)
 
 
 def run(cfg: DictConfig) -> Result:
@@ -123,7 +125,7 @@ def run(cfg: DictConfig) -> Result:
         sgd_steps=job.trainer.global_step,
         train_seconds=job.stopwatch.seconds,
         samples_per_second=job.student.samples / job.stopwatch.seconds,
-        device=job.hardware.name,
+        device=job.hardware.name + (", at times shared with other jobs" if job.sharing.shared else ""),
         precision=job.hardware.precision,
         versions=versions(),
         config=_plain(config),
@@ -138,13 +140,13 @@ def _quieten_expected_warnings() -> None:
         warnings.filterwarnings("ignore", message)
 
 
-def _trainer(config: Config, hardware: Hardware, epochs: int, stopwatch: Stopwatch) -> L.Trainer:
+def _trainer(config: Config, hardware: Hardware, epochs: int, own: list[L.Callback]) -> L.Trainer:
     loggers = [build(f"logger.{key}", node) for key, node in config.logger.items()]
     callbacks = [build(f"callbacks.{key}", node) for key, node in config.callbacks.items()]
     settled = {"precision": hardware.precision, "accelerator": hardware.accelerator, "max_epochs": epochs}
     extra = {
         "logger": loggers,
-        "callbacks": [*callbacks, SharedCores(), stopwatch],
+        "callbacks": [*callbacks, *own],
         "reload_dataloaders_every_n_epochs": 1,
     }
     trainer: L.Trainer = build("trainer", config.trainer.lightning() | settled | extra)

@@ -1,8 +1,6 @@
 """Jobs side by side on one machine divide its cores among themselves."""
 
-import getpass
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,44 +9,65 @@ import torch
 from filelock import FileLock, Timeout
 
 from mimicbench.fingerprint import fingerprint
-from mimicbench.hardware import cores
+from mimicbench.hardware import Hardware, cores
 
 
 class SharedCores(L.Callback):
     """Before every chunk, give PyTorch as many threads as there are cores for each job that trains at the moment.
 
     The threads of two jobs that both use all cores wait for each other, and each job takes far more than twice its
-    time. Every job therefore holds a lock file while it trains, one for each core at most; how many are held says how
-    many jobs share the cores. Jobs that are confined to other cores are not counted.
+    time. So a job holds one of as many lock files as there are cores while it trains; how many of them are held says
+    how many jobs there are. A job with another number of threads adds its floats in another order: to repeat a run to
+    the last bit, run it alone.
 
     Args:
-        folder: Where the lock files lie; None for a place that all jobs of this user and these cores know.
+        folder: Where the lock files lie: jobs that know the same folder share cores.
+        most: Threads of a job that has the cores to itself; with 1 there is nothing to share.
+
+    Attributes:
+        shared: Whether there ever was another job.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._most = min(torch.get_num_threads(), cores())
-        self._folder = (
-            folder or Path(tempfile.gettempdir()) / f"mimicbench-{fingerprint(getpass.getuser(), _allowed())}"
-        )
+    def __init__(self, folder: Path, most: int) -> None:
+        self._folder = folder
+        self._most = most
         self._held: FileLock | None = None
+        self.shared = False
+
+    @classmethod
+    def of(cls, hardware: Hardware, cache_dir: Path) -> "SharedCores":
+        """For the jobs that have a cache in common and may run on the same cores.
+
+        Jobs on a GPU need one thread, and a compiled step is compiled for its number of threads: they share nothing.
+        """
+        allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        alone = hardware.device.type != "cpu" or hardware.sgd_step == "compiled"
+        return cls(cache_dir / "cores" / fingerprint(allowed), 1 if alone else min(torch.get_num_threads(), cores()))
 
     def on_train_batch_start(self, *_: Any) -> None:
         """Divide the cores anew."""
         if self._most > 1:
-            torch.set_num_threads(max(1, min(self._most, cores() // self._jobs())))
+            jobs = self._jobs()
+            self.shared |= jobs > 1
+            torch.set_num_threads(max(1, min(self._most, cores() // jobs)))
+
+    def on_exception(self, *_: Any) -> None:
+        """Leave the cores to the other jobs; Lightning tears nothing down after a failure."""
+        self.teardown()
 
     def teardown(self, *_: Any, **__: Any) -> None:
         """Leave the cores to the other jobs."""
         if self._held is not None:
             self._held.release()
             self._held = None
-        torch.set_num_threads(self._most)
+        if self._most > 1:
+            torch.set_num_threads(self._most)
 
     def _jobs(self) -> int:
         """How many jobs train now, this one included; makes this one known."""
         jobs = 1
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             for number in range(cores()):
                 file = self._folder / f"{number}.lock"
                 if self._held is not None and self._held.lock_file == str(file):
@@ -63,10 +82,6 @@ class SharedCores(L.Callback):
                     self._held = lock
                 else:
                     lock.release()
-        except OSError:  # no place for temporary files: nothing to go by
+        except OSError:  # a cache that can only be read: nothing to go by
             return 1
         return jobs
-
-
-def _allowed() -> list[int]:
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []

@@ -25,7 +25,7 @@ class Stopwatch(L.Callback):
     def on_validation_start(self, *_: Any) -> None:
         """Stop: the epoch's last chunk has been learned."""
         if self._since is not None:
-            if torch.cuda.is_available():
+            if torch.cuda.is_initialized():
                 torch.cuda.synchronize()
             self.seconds += perf_counter() - self._since
             self._since = None

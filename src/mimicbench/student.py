@@ -1,5 +1,7 @@
 """The network that learns to mimic."""
 
+from collections.abc import Callable
+
 from torch import nn
 from torchmetrics.classification import MulticlassAccuracy
 
@@ -17,9 +19,14 @@ class Student(Learner):
     """
 
     def __init__(
-        self, network: nn.Module, recipe: Recipe, steps: int, classes: int, recording: Recording | None = None
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        steps: int,
+        classes: int,
+        recorder: Callable[[], Recording] | None = None,
     ) -> None:
-        super().__init__(network, recipe, steps, classes, recording)
+        super().__init__(network, recipe, steps, classes, recorder)
         self.fidelity = MulticlassAccuracy(classes, average="micro")
 
     def validation_step(self, batch: Batch, _: int) -> None:

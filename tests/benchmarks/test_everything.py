@@ -14,10 +14,10 @@ def test_it_goes_on_where_it_was_cut_off(
 ) -> None:
     wrong = ["--width", "nonsense"]
     monkeypatch.setattr(everything, "measurements", lambda: {"good": (throughput, TINY), "bad": (throughput, wrong)})
-    everything.main(["--folder", str(tmp_path / "new")])
+    with pytest.raises(SystemExit, match="Failed: bad"):
+        everything.main(["--folder", str(tmp_path / "new")])
     printed = capfd.readouterr().out
     assert "R_a" in printed
-    assert "bad failed" in printed
     file = tmp_path / "new" / "good.json"
     report = json.loads(file.read_text())
     report["figures"]["T5"] = [1e8 / 60 / 17]
@@ -26,6 +26,12 @@ def test_it_goes_on_where_it_was_cut_off(
     printed = capfd.readouterr().out
     assert "would take 17 minutes" in printed  # of the file that was there
     assert "bad" not in printed
+    report["versions"]["torch"] = "1.0"
+    file.write_text(json.dumps(report))
+    everything.main(["--folder", str(tmp_path / "new"), "--only", "good"])
+    assert "would take 17 minutes" not in capfd.readouterr().out  # measured anew
+    with pytest.raises(SystemExit, match="--only god is none of good, bad"):
+        everything.main(["--only", "god"])
 
 
 def test_the_options_planned_are_those_that_the_modules_take(monkeypatch: pytest.MonkeyPatch) -> None:

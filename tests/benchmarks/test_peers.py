@@ -6,7 +6,7 @@ import pytest
 
 from mimicbench.benchmarks import peers
 
-SMALL = ["--width", "0.05", "--images", "2048", "--epochs", "1"]
+SMALL = ["--width", "0.05", "--images", "2048", "--epochs", "1", "--repeats", "1"]
 
 
 @pytest.fixture(autouse=True)

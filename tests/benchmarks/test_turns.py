@@ -41,7 +41,8 @@ def test_every_epoch_but_the_first_is_timed_without_its_evaluation() -> None:
     learner = Validated(nn.Sequential(nn.Flatten(), nn.Linear(3, 5)), make_recipe(batch_size=2), 12, 5)
     make_trainer(3, callbacks=[turns, Slow()]).fit(learner, chunks, chunks)  # type: ignore[arg-type]
     assert turns.measured == [{"other": 1.0}, {"other": 2.0}]
-    assert turns.seconds == pytest.approx([0.25, 0.25], abs=0.4)
+    assert len(turns.seconds) == 2
+    assert all(0.25 <= seconds < 0.95 for seconds in turns.seconds)
 
 
 def test_work_is_timed_after_a_warm_up() -> None:

@@ -33,5 +33,8 @@ def test_what_does_not_follow_its_convolution_is_left() -> None:
     assert isinstance(assert_same_answers(between)[2], nn.BatchNorm2d)
     batch_statistics = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False))
     assert isinstance(assert_same_answers(batch_statistics)[1], nn.BatchNorm2d)
+    shared = nn.ReLU()
+    around = nn.Sequential(shared, nn.Conv2d(3, 4, 3), shared, nn.BatchNorm2d(4))
+    assert isinstance(assert_same_answers(around)[3], nn.BatchNorm2d)
     nested = nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4)), nn.BatchNorm2d(4))
     assert isinstance(assert_same_answers(nested)[1], nn.BatchNorm2d)

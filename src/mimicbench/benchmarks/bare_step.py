@@ -1,10 +1,10 @@
-"""An SGD step in plain PyTorch, without Lightning: what nothing that trains the same network can beat."""
+"""An SGD step in plain PyTorch, without Lightning: what a job's steps are compared with."""
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from mimicbench.captured_step import CapturedStep, Step
+from mimicbench.captured_step import CapturedStep, Step, recordable
 from mimicbench.hardware import Hardware
 from mimicbench.recipe import Recipe
 
@@ -20,10 +20,7 @@ def bare_step(network: nn.Module, recipe: Recipe, hardware: Hardware, images: Te
         targets: Its targets, float [B, K].
     """
     network = hardware.learning(network.to(hardware.device)).train()
-    weights = list(network.parameters())
-    optimizer = torch.optim.SGD(
-        weights, recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, fused=True
-    )
+    optimizer = recipe.optimizer(network)
 
     def step(batch: Tensor, target: Tensor) -> Tensor:
         with torch.autocast(
@@ -36,10 +33,6 @@ def bare_step(network: nn.Module, recipe: Recipe, hardware: Hardware, images: Te
         optimizer.zero_grad()
         return loss.detach()
 
-    recording = hardware.recording()
-    if recording is None:
+    if hardware.recorder is None:
         return step
-    for weight in weights:
-        optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
-    state = [*weights, *network.buffers(), *(kept["momentum_buffer"] for kept in optimizer.state.values())]
-    return CapturedStep(step, images, targets, state, recording)
+    return CapturedStep(step, images, targets, recordable(network, optimizer), hardware.recorder())

@@ -1,7 +1,8 @@
 """All benchmarks of a machine, unattended: ``python -m mimicbench.benchmarks.everything``.
 
 Each leaves its JSON file in a folder. What is there already is not measured again, so that a command that was cut off
-goes on when it is repeated. At the end come all the tables, and how long the paper's 100 million samples would take.
+goes on when it is repeated; give each machine a folder of its own. At the end come all the tables, and how long the
+paper's 100 million samples would take.
 """
 
 import argparse
@@ -12,9 +13,10 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from mimicbench.benchmarks import growth, peers, throughput
+from mimicbench.benchmarks import command, growth, peers, throughput
 from mimicbench.files import require_writable
 from mimicbench.hardware import Hardware
+from mimicbench.results import versions
 
 _PAPERS_SAMPLES = 100 * 1_000_000
 
@@ -25,24 +27,38 @@ def main(arguments: list[str] | None = None) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--folder", type=Path, default=Path("benchmarks"), help="for the JSON files (%(default)s)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="of the files, without .json")
-    folder, only = (options := parser.parse_args(arguments)).folder, options.only
-    require_writable(folder, "--folder")
-    plan = {name: entry for name, entry in measurements().items() if not only or name in only}
+    options = parser.parse_args(arguments)
+    plan = measurements()
+    unknown = sorted(set(options.only or plan) - plan.keys())
+    if unknown:
+        sys.exit(f"--only {unknown[0]} is none of {', '.join(plan)}.")
+    plan = {name: plan[name] for name in options.only or plan}
+    require_writable(options.folder, "--folder")
     for name, (module, flags) in plan.items():
-        file = folder / f"{name}.json"
-        if not file.exists():
+        if _report(options.folder, name) is None:
             print(f"--- {name}", flush=True)
+            file = options.folder / f"{name}.json"
             subprocess.run([sys.executable, "-m", module.__name__, *flags, "--json", str(file)], check=False)
+    failed = []
     for name, (module, _) in plan.items():
-        file = folder / f"{name}.json"
-        if not file.exists():
-            print(f"{name} failed; what it printed above says why.")
+        report = _report(options.folder, name)
+        if report is None:
+            failed.append(name)
             continue
-        report = json.loads(file.read_text())
         module.show(report)
         if module is throughput:
             minutes = _PAPERS_SAMPLES / statistics.median(report["figures"]["T5"]) / 60
-            print(f"{_PAPERS_SAMPLES:,} samples, the paper's experiment, would take {minutes:,.0f} minutes.")
+            network = "{network} at width {width}".format(**report)
+            print(f"{network}: {_PAPERS_SAMPLES:,} samples, as many as the paper's, would take {minutes:,.0f} minutes.")
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}; what was printed above says why.")
+
+
+def _report(folder: Path, name: str) -> command.Report | None:
+    """What was measured, if it was, with these versions."""
+    file = folder / f"{name}.json"
+    report: command.Report | None = json.loads(file.read_text()) if file.exists() else None
+    return report if report and report["versions"].items() >= versions().items() else None
 
 
 def measurements() -> dict[str, tuple[ModuleType, list[str]]]:

@@ -8,17 +8,15 @@ default; and tuned, with channels last and the precision that mimicbench chooses
 
 import argparse
 import json
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import lightning as L  # noqa: N812 (Lightning's own convention)
 import numpy as np
 import torch
 from rich import box
@@ -26,10 +24,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from mimicbench.benchmarks import command
 from mimicbench.benchmarks.checkout import composed
+from mimicbench.benchmarks.memory import peak
 from mimicbench.benchmarks.turns import wait
 from mimicbench.errors import UserError
-from mimicbench.files import atomic
 from mimicbench.hardware import Hardware
 from mimicbench.mentors import Mentor
 from mimicbench.results import versions
@@ -40,11 +39,12 @@ _OURS = {"mimicbench standard": "standard", "mimicbench composite": "composite"}
 _ART = {"ART CopycatCNN": "CopycatCNN", "ART KnockoffNets": "KnockoffNets"}
 _CONTENDERS = [*_OURS, *(f"{name}, {how}" for how in ("as shipped", "tuned") for name in _ART)]
 
+_MODULE = "mimicbench.benchmarks.peers"
+
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m mimicbench.benchmarks.peers", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command.parser(_MODULE, __doc__)
     parser.add_argument("--experiment", default="embedded", help="whose task, pool, mentor and recipe (%(default)s)")
     parser.add_argument("--width", type=float, default=1.0, help="of the student (%(default)s)")
     parser.add_argument("--images", type=int, default=20_000, help="of the pool that are used (%(default)s)")
@@ -53,29 +53,22 @@ def main(arguments: list[str] | None = None) -> None:
         "--peer-rate", type=float, default=0.01, help="ART's learning rate; it has no schedule (%(default)s)"
     )
     parser.add_argument("--contenders", nargs="+", choices=_CONTENDERS, default=_CONTENDERS, metavar="NAME")
-    parser.add_argument("--repeats", type=int, default=1, help="of each contender, in turns (%(default)s)")
-    parser.add_argument("--json", type=Path, default=Path("peers.json"), help="output (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=3, help="of each contender, in turns (%(default)s)")
     parser.add_argument("--alone", choices=_CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    try:
-        if options.alone:
-            print(json.dumps(measure(options.alone, options)))
-            return
-        report = _in_turns(options, sys.argv[1:] if arguments is None else arguments)
-    except UserError as error:
-        sys.exit(str(error))
-    with atomic(options.json) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n")
-    show(report)
-    print(f"{options.json} holds the same, and every repeat.")
+    if options.alone is None:
+        given = sys.argv[1:] if arguments is None else arguments
+        command.carry_out(lambda: _in_turns(options, given), show, options.json)
+    else:
+        print(json.dumps(measure(options.alone, options)))
 
 
 def measure(contender: str, options: argparse.Namespace) -> dict[str, float]:
     """Let one contender copy the mentor, in this process.
 
     Returns:
-        Seconds of asking and of training, queries, trained samples a second, peak memory in bytes, and the
-        accuracy and fidelity of the copy on the task's test images.
+        Seconds of asking and of training, queries, trained samples a second, peak memory, and the accuracy and
+        fidelity of the copy on the task's test images.
 
     Raises:
         UserError: The configuration is refused.
@@ -89,19 +82,19 @@ def measure(contender: str, options: argparse.Namespace) -> dict[str, float]:
             name, _, how = contender.partition(", ")
             network, asking, training = _art(job, _ART[name], how == "tuned", options)
             queries, samples = options.images, options.images * options.epochs
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        memory = peak()
         return {
             "asking, s": asking,
             "training, s": training,
             "queries": queries,
             "samples/s": samples / (asking + training),
-            "peak memory, GB": peak / 1e9,
+            **memory,
             **_judged(network, job),
         }
 
 
-def show(report: dict[str, Any]) -> None:
-    """Print the medians."""
+def show(report: command.Report) -> None:
+    """Print the medians, and the range of the samples a second."""
     titles = list(report["repeats"][0]["measured"])
     title = "{experiment}, width {width}, {images} images, {epochs} epochs; {device}, {precision}".format(**report)
     table = Table("contender", *titles, title=title, box=box.SIMPLE)
@@ -109,6 +102,10 @@ def show(report: dict[str, Any]) -> None:
         own = [repeat["measured"] for repeat in report["repeats"] if repeat["contender"] == contender]
         medians = {title: statistics.median(one[title] for one in own) for title in titles}
         table.add_row(contender, *(f"{value:,.0f}" if value > 10 else f"{value:.3f}" for value in medians.values()))
+        rates = [one["samples/s"] for one in own]
+        table.add_row(
+            "", *("" if title != "samples/s" else f"{min(rates):,.0f} to {max(rates):,.0f}" for title in titles)
+        )
     Console(width=120).print(table)
 
 
@@ -129,18 +126,19 @@ def _configuration(contender: str, options: argparse.Namespace, folder: str) -> 
 
 
 def _ours(job: Job) -> tuple[nn.Module, float, float]:
-    asked = _Timed(job.oracle.ask)
-    vars(job.oracle)["ask"] = asked
+    asked, evaluating = _Timed(job.oracle.ask), _Evaluating()
+    vars(job.oracle)["ask"] = asked  # from outside: nothing in a job needs the time of a query
+    job.trainer.callbacks.append(evaluating)  # type: ignore[attr-defined]
+    start = perf_counter()
     job.trainer.fit(job.student, datamodule=job.attack)
-    return job.student.network, asked.seconds, job.stopwatch.seconds - asked.seconds
+    seconds = perf_counter() - start - evaluating.seconds  # with all that a job does; ART evaluates nothing
+    return job.student.network, asked.seconds, seconds - asked.seconds
 
 
 def _art(job: Job, attack: str, tuned: bool, options: argparse.Namespace) -> tuple[nn.Module, float, float]:
-    try:
-        from art.attacks import extraction
-        from art.estimators.classification import PyTorchClassifier
-    except ImportError:
-        raise UserError("ART is missing; pip install -e '.[bench]' installs it.") from None
+    from art.attacks import extraction  # here, for others need not install it
+    from art.estimators.classification import PyTorchClassifier
+
     recipe, hardware, classes = job.attack.recipe, job.hardware, job.student.classes
     shape = (3, *job.attack.pool.images.shape[1:3])
     network = job.student.network.to(hardware.device)
@@ -186,6 +184,21 @@ class _Tuned(nn.Module):
         return logits.float()
 
 
+class _Evaluating(L.Callback):
+    """Adds up how long the evaluations took."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def on_validation_start(self, *_: Any) -> None:
+        wait()
+        self._since = perf_counter()
+
+    def on_validation_end(self, *_: Any) -> None:
+        wait()
+        self.seconds += perf_counter() - self._since
+
+
 class _Timed:
     """A function that adds up how long its calls took."""
 
@@ -204,28 +217,27 @@ class _Timed:
 
 @torch.no_grad()
 def _judged(network: nn.Module, job: Job) -> dict[str, float]:
-    network.eval()
+    network.to(job.hardware.device).eval()  # Lightning leaves it on the CPU
     right = alike = 0
     for images, labels, mentor_labels in job.attack.val_dataloader():
         with job.hardware.autocast():
-            predicted = network(images).argmax(1)
+            predicted = network(images).argmax(1)  # in one arithmetic for all
         right += int((predicted == labels).sum())
         alike += int((predicted == mentor_labels).sum())
     count = len(job.attack.val_dataloader().labels)
     return {"accuracy": right / count, "fidelity": alike / count}
 
 
-def _in_turns(options: argparse.Namespace, arguments: list[str]) -> dict[str, Any]:
+def _in_turns(options: argparse.Namespace, arguments: list[str]) -> command.Report:
+    packages = versions() | _version_of_art(options.contenders)
     with tempfile.TemporaryDirectory(prefix="mimicbench-") as folder:
         job = assemble(_configuration(options.contenders[0], options, folder))  # trains the mentor, decodes the pool
-    packages = versions() | _version_of_art(options.contenders)
-    repeats = []
-    for _ in range(options.repeats):
-        for contender in options.contenders:
-            command = [sys.executable, "-m", "mimicbench.benchmarks.peers", *arguments, "--alone", contender]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            repeats.append({"contender": contender, "measured": json.loads(done.stdout.splitlines()[-1])})
-            print(repeats[-1], file=sys.stderr, flush=True)
+    if len(job.attack.pool) < options.images:
+        raise UserError(f"--images {options.images} are more than the {len(job.attack.pool):,} of the pool.")
+    repeats = [
+        {"contender": contender, "measured": command.in_own_process(_MODULE, [*arguments, "--alone", contender])}
+        for contender in options.contenders * options.repeats
+    ]
     return {
         "repeats": repeats,
         "mentor accuracy": job.mentor_accuracy,

@@ -14,9 +14,8 @@ In one process, in turns, so that all figures see the same machine, in samples a
 """
 
 import argparse
-import json
+import copy
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,16 +28,17 @@ import torch
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mimicbench.benchmarks import synthetic
+from mimicbench.benchmarks import command, synthetic
 from mimicbench.benchmarks.bare_step import bare_step
 from mimicbench.benchmarks.turns import Turns, seconds_of, wait
 from mimicbench.captured_step import Step
 from mimicbench.errors import UserError
-from mimicbench.files import atomic
 from mimicbench.hardware import Hardware, has_compiler
+from mimicbench.mentors.folding import folded
+from mimicbench.resident import answered_at_once
 from mimicbench.results import versions
 from mimicbench.run import Job, assemble
 from mimicbench.schema import Config, build
@@ -49,8 +49,7 @@ _PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m mimicbench.benchmarks.throughput", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command.parser("mimicbench.benchmarks.throughput", __doc__)
     parser.add_argument("--network", choices=["vgg16", "vgg16_bn"], default="vgg16_bn")
     parser.add_argument("--width", type=float, default=1.0, help="factor on the network's channels (%(default)s)")
     parser.add_argument("--batch", type=int, default=128, help="samples in an SGD step (%(default)s)")
@@ -58,23 +57,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--precision", choices=["auto", "32-true", "bf16-mixed"], default="auto")
     parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto")
     parser.add_argument("--step", choices=["auto", "eager", "captured", "compiled"], default="auto", help="of the job")
-    parser.add_argument("--bare-steps", nargs="+", help="kinds of bare step to try for T1 (all that the device has)")
+    kinds = ["eager", "captured", "compiled"]
+    parser.add_argument("--bare-steps", nargs="+", choices=kinds, help="to try for T1 (all that the device has)")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=10, help="that each measurement should take (%(default)s)")
     parser.add_argument("--peak", type=float, help="of the device, in TFLOP/s, for R_b (known for some GPUs)")
-    parser.add_argument("--json", type=Path, default=Path("throughput.json"), help="output (%(default)s)")
     options = parser.parse_args(arguments)
-    try:
-        report = measure(options)
-    except UserError as error:
-        sys.exit(str(error))
-    with atomic(options.json) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n")
-    show(report)
-    print(f"{options.json} holds the same, and every repeat.")
+    command.carry_out(lambda: measure(options), show, options.json)
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> command.Report:
     """All figures, with what they were measured on.
 
     Args:
@@ -88,6 +80,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """
     on_gpu = options.device == "gpu" or (options.device == "auto" and torch.cuda.is_available())
     chunk = options.chunk or (8192 if on_gpu else 2048)
+    if "captured" in (options.bare_steps or ()) and not on_gpu:
+        raise UserError("--bare-steps captured needs a GPU.")
+    torch.backends.cudnn.benchmark = on_gpu  # as conf/trainer has it
     overrides = [
         f"student={options.network}",
         f"student.width={options.width}",
@@ -111,7 +106,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     seconds = {part.name: [turn[part.name] for turn in turns.measured] for part in parts} | {"T5": turns.seconds}
     figures = {name: [samples[name] / second for second in each] for name, each in seconds.items()}
     t1, t2 = (
-        max((name for name in figures if name.startswith(kind)), key=lambda name: _median(figures[name]))
+        max((name for name in figures if name.startswith(kind)), key=lambda name: statistics.median(figures[name]))
         for kind in ("T1", "T2")
     )
     figures["C_a"] = [1 / (1 / learn + 1 / ask) for learn, ask in zip(figures[t1], figures[t2], strict=True)]
@@ -136,13 +131,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def show(report: dict[str, Any]) -> None:
+def show(report: command.Report) -> None:
     """Print the figures: the median of the repeats, and their range."""
     title = "{network}, width {width}, batch {batch}, chunk {chunk}; {device}, {precision}, {sgd_step}"
     table = Table("samples a second", "median", "lowest", "highest", title=title.format(**report), box=box.SIMPLE)
     for name, values in report["figures"].items():
         form = "{:.3f}" if name.startswith("R") else "{:,.0f}"
-        table.add_row(name, *(form.format(summary(values)) for summary in (_median, min, max)))
+        table.add_row(name, *(form.format(summary(values)) for summary in (statistics.median, min, max)))
     Console(width=100).print(table)
     ceiling = " and ".join(report["C_a of"])
     print(f"{len(report['figures']['T5'])} repeats. C_a is made of {ceiling}; R_a = T5 / C_a.")
@@ -171,7 +166,15 @@ def _parts(job: Job, modes: list[Any]) -> tuple[list[_Part], dict[str, float]]:
         preparation[mode] = perf_counter() - start
         parts.append(_Part(f"T1 {mode}", partial(_learn, steps[mode], batches), chunk))
 
-    parts += [_Part(f"T2 {count}", partial(job.mentor, images[:count]), count) for count in (chunk // 8, chunk)]
+    answering = folded(build("mentor.network", config.mentor["network"], replies.shape[1], images.shape[-1], 0.0))
+    answering = answering.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    usual = answered_at_once(hardware.device)
+    for size in (usual // 4, usual, usual * 4):
+        parts.append(_Part(f"T2 {size}", partial(_answer, answering, hardware, images.split(size)), chunk))
+    if "compiled" in modes:
+        compiled = copy.deepcopy(answering)
+        compiled.compile(dynamic=False)
+        parts.append(_Part("T2 compiled", partial(_answer, compiled, hardware, images.split(usual)), chunk))
 
     parts.append(_Part("T3", partial(synthetic.instantly_answered(config).chunk, 0, 0, chunk), chunk))
 
@@ -191,6 +194,13 @@ def _learn(step: Step, batches: list[tuple[Tensor, Tensor]]) -> None:
         step(images, targets)
 
 
+@torch.no_grad()
+def _answer(network: nn.Module, hardware: Hardware, batches: tuple[Tensor, ...]) -> None:
+    with hardware.autocast():
+        for images in batches:
+            network(images)
+
+
 def _bare_steps(hardware: Hardware) -> list[str]:
     """All the kinds that the device has."""
     compiled = ["compiled"] if has_compiler() else []
@@ -206,10 +216,6 @@ def _operations(config: Config) -> int:
             network(images)
         network(images).sum().backward()
     return int(counter.get_total_flops()) // len(images)
-
-
-def _median(values: list[float]) -> float:
-    return statistics.median(values)
 
 
 def _known_peak(hardware: Hardware) -> float | None:

@@ -69,5 +69,5 @@ def seconds_of(work: Callable[[], object], times: int = 1) -> float:
 
 def wait() -> None:
     """Until the device has done all that it was asked to do."""
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():
         torch.cuda.synchronize()

@@ -22,7 +22,7 @@ def folded(network: nn.Module) -> nn.Module:
     answering = copy.deepcopy(network).eval().requires_grad_(False)
     for module in answering.modules():
         if isinstance(module, nn.Sequential):
-            for (first, convolution), (second, norm) in pairwise(list(module.named_children())):
+            for (first, convolution), (second, norm) in pairwise(list(module._modules.items())):
                 if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats:
                     setattr(module, first, fuse_conv_bn_eval(convolution, norm))
                     setattr(module, second, nn.Identity())

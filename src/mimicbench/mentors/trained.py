@@ -71,13 +71,13 @@ def trained(
             "max_epochs": max_epochs,
             "recipe": vars(recipe),
             "augment": None if augment is None else vars(augment),
-            "arithmetic": [hardware.device.type, hardware.precision, hardware.sgd_step],
+            "arithmetic": [hardware.device.type, hardware.precision],
             "versions": [torch.__version__, __version__, _TRAINING],
         }
         checkpoint = paths.cache_dir / "mentors" / f"{fingerprint(shaped_by)}.ckpt"
         with _alone(checkpoint):
             if not checkpoint.exists():
-                _train(module, task, hardware, seed, max_epochs, recipe, augment, checkpoint)
+                _train(module, task, hardware, seed, max_epochs, recipe, augment, paths.cache_dir, checkpoint)
         try:
             load_network(module, checkpoint, "paths.cache_dir")
         except UserError:
@@ -113,6 +113,7 @@ def _train(
     epochs: int,
     recipe: Recipe,
     augment: Augmentation | None,
+    cache: Path,
     checkpoint: Path,
 ) -> None:
     chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size)
@@ -126,9 +127,9 @@ def _train(
         enable_checkpointing=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        callbacks=[TQDMProgressBar(), SharedCores()],
+        callbacks=[TQDMProgressBar(), SharedCores.of(hardware, cache)],
     )
-    learner = MentorTraining(hardware.learning(module), recipe, steps, len(task.classes), hardware.recording())
+    learner = MentorTraining(hardware.learning(module), recipe, steps, len(task.classes), hardware.recorder)
     trainer.fit(learner, datamodule=chunks)
     with writing(checkpoint.parent, "paths.cache_dir"), atomic(checkpoint) as temporary:
         trainer.save_checkpoint(temporary, weights_only=True)
