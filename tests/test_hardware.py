@@ -71,7 +71,7 @@ def test_a_compiled_network_keeps_its_names_and_learns_the_same() -> None:
         network: nn.Module = nn.Sequential(
             nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5)
         )
-        network = Hardware(torch.device("cpu"), "32-true", mode).learning(network)  # type: ignore[arg-type]
+        network = Hardware(torch.device("cpu"), "32-true", mode).fast(network)  # type: ignore[arg-type]
         optimizer = torch.optim.SGD(network.parameters(), 0.05, 0.9)
         names.append(list(network.state_dict()))
         losses.append([])

@@ -82,8 +82,8 @@ class Hardware:
         """The arithmetic of this run, for code outside Lightning's loops."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed")
 
-    def learning(self, network: _Network) -> _Network:
-        """The network as it learns fastest here: channels last in memory, and compiled if so chosen."""
+    def fast(self, network: _Network) -> _Network:
+        """The network as it runs fastest here: channels last in memory, and compiled if so chosen."""
         network = network.to(memory_format=torch.channels_last)
         if self.sgd_step == "compiled":
             network.compile(dynamic=False)  # in place, so that names of weights stay

@@ -13,7 +13,7 @@ from tests.standins import BFLOAT16, FLOAT32, ListedChunks, make_recipe, make_tr
 def test_it_does_what_the_job_does(hardware) -> None:  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     network = VGG16(5, 32, 0.0, width=0.05, batch_norm=True)
-    other = hardware.learning(copy.deepcopy(network))
+    other = hardware.fast(copy.deepcopy(network))
     images = torch.rand(24, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     targets = torch.rand(24, 5).softmax(1)
     recipe = make_recipe(batch_size=8, learning_rate=0.1, weight_decay=1e-3)

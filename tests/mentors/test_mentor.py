@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from mimicbench.hardware import Hardware
+from mimicbench.hardware import Hardware, has_compiler
 from mimicbench.mentors import Mentor
 from mimicbench.networks.vgg import VGG16
 from tests.standins import BFLOAT16, FLOAT32, randomised
@@ -51,6 +53,15 @@ def test_bfloat16_answers_are_float32_distributions_near_those_of_float32() -> N
     torch.testing.assert_close(low.sum(1), torch.ones(50))
     assert not torch.equal(low, full)
     assert (low - full).abs().max() < 0.1
+
+
+@pytest.mark.skipif(not has_compiler(), reason="needs a C++ compiler")
+def test_a_compiled_mentor_answers_the_same() -> None:
+    images = torch.rand(300, 3, 32, 32)  # more than are answered at once, and then fewer
+    compiled = Mentor(make_network(), CLASSES, replace(FLOAT32, sgd_step="compiled"))
+    eager = Mentor(make_network(), CLASSES, FLOAT32)
+    torch.testing.assert_close(compiled(images), eager(images))
+    assert compiled.fingerprint == eager.fingerprint
 
 
 def test_the_fingerprint_names_the_weights() -> None:

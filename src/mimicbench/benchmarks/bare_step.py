@@ -19,7 +19,7 @@ def bare_step(network: nn.Module, recipe: Recipe, hardware: Hardware, images: Te
         images: A batch of the shape of all later ones, float [B, C, H, W].
         targets: Its targets, float [B, K].
     """
-    network = hardware.learning(network.to(hardware.device)).train()
+    network = hardware.fast(network.to(hardware.device)).train()
     optimizer = recipe.optimizer(network)
 
     def step(batch: Tensor, target: Tensor) -> Tensor:

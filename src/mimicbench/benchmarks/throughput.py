@@ -167,13 +167,12 @@ def _parts(job: Job, modes: list[Any]) -> tuple[list[_Part], dict[str, float]]:
         parts.append(_Part(f"T1 {mode}", partial(_learn, steps[mode], batches), chunk))
 
     answering = folded(build("mentor.network", config.mentor["network"], replies.shape[1], images.shape[-1], 0.0))
-    answering = answering.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    answering = replace(hardware, sgd_step="eager").fast(answering.to(hardware.device))
     usual = answered_at_once(hardware.device)
     for size in (usual // 4, usual, usual * 4):
         parts.append(_Part(f"T2 {size}", partial(_answer, answering, hardware, images.split(size)), chunk))
     if "compiled" in modes:
-        compiled = copy.deepcopy(answering)
-        compiled.compile(dynamic=False)
+        compiled = replace(hardware, sgd_step="compiled").fast(copy.deepcopy(answering))
         parts.append(_Part("T2 compiled", partial(_answer, compiled, hardware, images.split(usual)), chunk))
 
     parts.append(_Part("T3", partial(synthetic.instantly_answered(config).chunk, 0, 0, chunk), chunk))

@@ -23,7 +23,7 @@ class Mentor:
     """
 
     def __init__(self, network: nn.Module, classes: tuple[str, ...], hardware: Hardware) -> None:
-        self._network = folded(network).to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = hardware.fast(folded(network).to(hardware.device))
         self._hardware = hardware
         self.classes = classes
         self.fingerprint = fingerprint(_content(network), hardware.device.type, hardware.precision)

@@ -129,7 +129,7 @@ def _train(
         num_sanity_val_steps=0,
         callbacks=[TQDMProgressBar(), SharedCores.of(hardware, cache)],
     )
-    learner = MentorTraining(hardware.learning(module), recipe, steps, len(task.classes), hardware.recorder)
+    learner = MentorTraining(hardware.fast(module), recipe, steps, len(task.classes), hardware.recorder)
     trainer.fit(learner, datamodule=chunks)
     with writing(checkpoint.parent, "paths.cache_dir"), atomic(checkpoint) as temporary:
         trainer.save_checkpoint(temporary, weights_only=True)
