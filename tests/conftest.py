@@ -1,9 +1,12 @@
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+os.environ["MIMICBENCH_LOCKS"] = tempfile.mkdtemp(prefix="mimicbench-test-")  # not to share cores with real jobs
 torch.set_num_threads(min(2, torch.get_num_threads()))
 settings.register_profile(
     "mimicbench", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

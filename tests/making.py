@@ -17,7 +17,8 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 def make_paths(tmp_path: Path) -> Paths:
     (tmp_path / "data").mkdir(exist_ok=True)
-    return Paths(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache", output_dir=tmp_path / "output")
+    folders = {f"{name}_dir": tmp_path / name for name in ("data", "cache", "output", "locks")}
+    return Paths(**folders)
 
 
 def pictures(count: int, size: int = 32, seed: int = 0) -> np.ndarray:

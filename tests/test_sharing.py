@@ -11,6 +11,7 @@ from torch import nn
 from mimicbench import sharing
 from mimicbench.hardware import Hardware
 from mimicbench.learner import Learner
+from mimicbench.paths import Paths
 from mimicbench.sharing import SharedCores
 from tests.standins import ListedChunks, make_recipe, make_trainer
 
@@ -116,7 +117,7 @@ def test_without_a_place_for_the_locks_all_cores_are_taken(tmp_path: Path) -> No
     ("device", "step", "known"), [("cpu", "eager", 1), ("cpu", "compiled", 0), ("cuda", "eager", 0)]
 )
 def test_who_shares(device: str, step: Any, known: int, tmp_path: Path) -> None:
-    job = SharedCores.of(Hardware(torch.device(device), "32-true", step), tmp_path)
+    job = SharedCores.of(Hardware(torch.device(device), "32-true", step), Paths(tmp_path, tmp_path, tmp_path, tmp_path))
     job.on_train_batch_start()
     assert len(list(tmp_path.rglob("0.lock"))) == known
     job.teardown()

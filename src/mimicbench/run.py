@@ -85,7 +85,7 @@ def assemble(config: Config) -> Job:
     L.seed_everything(config.seed, workers=True, verbose=False)
     network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
     student = Student(hardware.fast(network), attack.recipe, attack.steps, len(task.classes), hardware.recorder)
-    stopwatch, sharing = Stopwatch(), SharedCores.of(hardware, config.paths.cache_dir)
+    stopwatch, sharing = Stopwatch(), SharedCores.of(hardware, config.paths)
     trainer = _trainer(config, hardware, attack.epochs, [sharing, stopwatch])
     return Job(config, hardware, mentor, oracle, attack, student, trainer, stopwatch, sharing, mentor_accuracy)
 

@@ -1,6 +1,7 @@
 """Jobs side by side on one machine divide its cores among themselves."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware, cores
+from mimicbench.paths import Paths
 
 
 class SharedCores(L.Callback):
@@ -35,14 +37,16 @@ class SharedCores(L.Callback):
         self.shared = False
 
     @classmethod
-    def of(cls, hardware: Hardware, cache_dir: Path) -> "SharedCores":
-        """For the jobs that have a cache in common and may run on the same cores.
+    def of(cls, hardware: Hardware, paths: Paths) -> "SharedCores":
+        """For all jobs of this user that may run on the same cores.
 
         Jobs on a GPU need one thread, and a compiled step is compiled for its number of threads: they share nothing.
         """
         allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        user = os.getuid() if hasattr(os, "getuid") else ""
+        folder = paths.locks_dir or Path(tempfile.gettempdir()) / f"mimicbench-{user}"
         alone = hardware.device.type != "cpu" or hardware.sgd_step == "compiled"
-        return cls(cache_dir / "cores" / fingerprint(allowed), 1 if alone else min(torch.get_num_threads(), cores()))
+        return cls(folder / fingerprint(allowed), 1 if alone else min(torch.get_num_threads(), cores()))
 
     def on_train_batch_start(self, *_: Any) -> None:
         """Divide the cores anew."""
@@ -82,6 +86,6 @@ class SharedCores(L.Callback):
                     self._held = lock
                 else:
                     lock.release()
-        except OSError:  # a cache that can only be read: nothing to go by
+        except OSError:  # no place to write: nothing to go by
             return 1
         return jobs

@@ -77,7 +77,7 @@ def trained(
         checkpoint = paths.cache_dir / "mentors" / f"{fingerprint(shaped_by)}.ckpt"
         with _alone(checkpoint):
             if not checkpoint.exists():
-                _train(module, task, hardware, seed, max_epochs, recipe, augment, paths.cache_dir, checkpoint)
+                _train(module, task, hardware, seed, max_epochs, recipe, augment, paths, checkpoint)
         try:
             load_network(module, checkpoint, "paths.cache_dir")
         except UserError:
@@ -113,7 +113,7 @@ def _train(
     epochs: int,
     recipe: Recipe,
     augment: Augmentation | None,
-    cache: Path,
+    paths: Paths,
     checkpoint: Path,
 ) -> None:
     chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size)
@@ -127,7 +127,7 @@ def _train(
         enable_checkpointing=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        callbacks=[TQDMProgressBar(), SharedCores.of(hardware, cache)],
+        callbacks=[TQDMProgressBar(), SharedCores.of(hardware, paths)],
     )
     learner = MentorTraining(hardware.fast(module), recipe, steps, len(task.classes), hardware.recorder)
     trainer.fit(learner, datamodule=chunks)
