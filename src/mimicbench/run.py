@@ -56,6 +56,11 @@ class Job:
     sharing: SharedCores
     mentor_accuracy: float
 
+    @property
+    def device(self) -> str:
+        """Where it ran, in words, for results."""
+        return self.hardware.name + (", at times shared with other jobs" if self.sharing.shared else "")
+
 
 def assemble(config: Config) -> Job:
     """Build a job; trains the mentor if need be.
@@ -125,7 +130,7 @@ def run(cfg: DictConfig) -> Result:
         sgd_steps=job.trainer.global_step,
         train_seconds=job.stopwatch.seconds,
         samples_per_second=job.student.samples / job.stopwatch.seconds,
-        device=job.hardware.name + (", at times shared with other jobs" if job.sharing.shared else ""),
+        device=job.device,
         precision=job.hardware.precision,
         versions=versions(),
         config=_plain(config),

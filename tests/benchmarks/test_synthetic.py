@@ -42,3 +42,10 @@ def test_an_instant_answer_leaves_the_generation(tmp_path: Path) -> None:
 def test_a_misspelt_override_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"attack\.chunk_size=0 is refused"):
         synthetic.configuration(tmp_path, ["attack.chunk_size=0"])
+
+
+def test_a_job_that_shared_its_cores_says_so(tmp_path: Path) -> None:
+    job = assemble(synthetic.configuration(tmp_path, SMALL, pool_images=1000))
+    assert job.device == job.hardware.name
+    job.sharing.shared = True
+    assert job.device == f"{job.hardware.name}, at times shared with other jobs"

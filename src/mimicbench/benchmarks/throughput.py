@@ -122,7 +122,7 @@ def measure(options: argparse.Namespace) -> command.Report:
         "samples a repeat": samples,
         "operations a sample": operations,
         "peak operations a second": peak,
-        "device": job.hardware.name,
+        "device": job.device,
         "precision": job.hardware.precision,
         "sgd_step": job.hardware.sgd_step,
         **{name: getattr(options, name) for name in ("network", "width", "batch")},
