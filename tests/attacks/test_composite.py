@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
+from mimicbench.attacks import composite as module
 from mimicbench.attacks.composite import Composite, Draws, Ratio, _hashes, draw
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import uniforms
@@ -294,9 +295,10 @@ def distinct(attack: Composite, asked: dict[int, int], ratio: Ratio) -> int:
     seed=st.integers(0, 1000),
     samples=st.integers(1, 300),
     stopped=st.integers(1, 300),
+    at_a_time=st.sampled_from([(2**24, 2**20), (100, 37)]),  # hashes counted, composites drawn
 )
 def test_unique_queries_are_those_that_differ_as_images(
-    size: int, n: int, ratio: Ratio, seed: int, samples: int, stopped: int
+    size: int, n: int, ratio: Ratio, seed: int, samples: int, stopped: int, at_a_time: tuple[int, int]
 ) -> None:
     made = make_composite(numbered_pool(size), 2, seed=seed, samples_per_epoch=samples, images=n, ratio=ratio)
     attack = attached(made, Path("not-used"), mentor=SpyMentor(3))
@@ -304,7 +306,10 @@ def test_unique_queries_are_those_that_differ_as_images(
     asked = {0: samples, 1: min(stopped, samples)}
     for epoch, count in asked.items():
         attack.chunk(epoch, 0, count)
-    assert attack.unique_queries == distinct(attack, asked, ratio)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_HASHES", at_a_time[0])
+        patch.setattr(module, "_DRAWN", at_a_time[1])
+        assert attack.unique_queries == distinct(attack, asked, ratio)
 
 
 @pytest.mark.parametrize("p", [0.0, 0.5])
