@@ -1,5 +1,6 @@
 """One job, from its configuration to its ``result.json``: the only place that builds what the configuration names."""
 
+import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from mimicbench.sharing import SharedCores
 from mimicbench.stopwatch import Stopwatch
 from mimicbench.student import Student
 from mimicbench.tasks import Task
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def assemble(config: Config) -> Job:
         UserError: A mistake in the configuration or in the data; its sentence says which.
     """
     limit_threads()
-    _quieten_expected_warnings()
+    _quieten()
     hardware = Hardware.choose(config.trainer.accelerator, config.trainer.precision, config.trainer.sgd_step)
 
     task: Task = build("task", config.task, config.paths)
@@ -85,6 +88,11 @@ def assemble(config: Config) -> Job:
     mentor_accuracy = int((mentor_labels == labels).sum()) / len(labels)
     if not mentor_accuracy:
         raise UserError("The mentor is right on no test image; see that the classes of mentor and task are the same.")
+    if mentor_accuracy < 1.5 / len(task.classes):
+        _log.warning(
+            "The mentor is right on %.2f %% of the test images, hardly more than chance: what copies it proves little.",
+            100 * mentor_accuracy,
+        )
     attack.attach(oracle, Evaluation(images, labels, mentor_labels), hardware.device, _replies(config, mentor, pool))
 
     L.seed_everything(config.seed, workers=True, verbose=False)
@@ -139,7 +147,8 @@ def run(cfg: DictConfig) -> Result:
     return result
 
 
-def _quieten_expected_warnings() -> None:
+def _quieten() -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it greets each Trainer anew
     # The job's folder already holds Hydra's files, and perhaps an earlier attempt; the third is Lightning's own affair.
     for message in ("Experiment logs directory", "Checkpoint directory", ".*LeafSpec"):
         warnings.filterwarnings("ignore", message)

@@ -44,3 +44,10 @@ def test_nothing_is_kept_when_the_mentor_fails_midway(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         asked_once(tmp_path / "replies.npy", Softmax(Failing(), budget=None), query, 10, 4, CPU)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_replies_kept_for_a_list_of_another_length_are_not_used(tmp_path: Path) -> None:
+    file = tmp_path / "replies.npy"
+    asked_once(file, Softmax(SpyMentor(), budget=None), query, 6, 4, CPU)
+    oracle = Softmax(SpyMentor(), budget=None)
+    assert len(asked_once(file, oracle, query, 10, 4, CPU)) == oracle.asked == len(np.load(file)) == 10

@@ -77,8 +77,8 @@ def test_the_walk_meets_each_image_once_a_round_whatever_the_length_of_an_epoch(
     size: int, samples: int | None, epochs: int, budget: int | None, seed: int
 ) -> None:
     attack = make_standard(numbered_pool(size), epochs, budget, seed, samples_per_epoch=samples)
-    used = size if budget is None else min(size, budget)
     length = samples or size
+    used = min(size, epochs * length, size if budget is None else budget)
     attack._replies = torch.zeros(used, 2)  # not asked for here
     attached(attack, Path("not-used"))
     walk = [number for epoch in range(epochs) for number in numbers(epoch_of(attack, epoch, 7)[0])]
@@ -112,6 +112,15 @@ def test_under_a_budget_smaller_than_the_pool_a_random_part_is_used(tmp_path: Pa
         parts.append(frozenset(walk))
     assert len(set(parts)) == 3
     assert max(map(max, parts)) > 90
+
+
+def test_images_that_training_never_reaches_are_not_asked(tmp_path: Path) -> None:
+    mentor = SpyMentor(3)
+    attack = make_standard(numbered_pool(100), 2, samples_per_epoch=30, chunk_size=16)
+    attached(attack, tmp_path / "replies.npy", Label(mentor, budget=None))
+    walk = [number for epoch in range(2) for number in numbers(epoch_of(attack, epoch)[0])]
+    assert sorted(walk) == sorted(numbers(mentor.asked))
+    assert attack.oracle.asked == len(set(walk)) == 60
 
 
 def test_replies_on_disk_are_used_without_asking_and_counted(tmp_path: Path) -> None:

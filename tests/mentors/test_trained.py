@@ -24,8 +24,8 @@ NETWORK = {"_target_": "mimicbench.networks.vgg.VGG16", "width": 0.05, "batch_no
 
 def train(paths: Paths, task: Task | None = None, hardware: Hardware = FLOAT32, **changes: Any) -> Mentor:
     recipe = make_recipe(batch_size=8, learning_rate=0.05, schedule="one_cycle")
-    own = {"network": NETWORK, "seed": 0, "max_epochs": 1, "recipe": recipe, "augment": None, "checkpoint": None}
-    return trained(task or make_task(), paths, hardware, **{**own, **changes})
+    own = {"network": NETWORK, "seed": 0, "max_epochs": 1, "samples_per_epoch": None, "recipe": recipe}
+    return trained(task or make_task(), paths, hardware, **{**own, "augment": None, "checkpoint": None, **changes})
 
 
 def kept(paths: Paths) -> list[Path]:
@@ -65,6 +65,7 @@ def test_the_same_mentor_again_where_there_is_no_cache(tmp_path: Path) -> None:
     [
         {"seed": 1},
         {"max_epochs": 2},
+        {"samples_per_epoch": 5},
         {"network": {**NETWORK, "width": 0.06}},
         {"network": {**NETWORK, "batch_norm": False}},
         {"recipe": make_recipe(batch_size=8, learning_rate=0.04, schedule="one_cycle")},

@@ -30,6 +30,16 @@ def test_an_epoch_has_each_training_image_once_with_its_own_class() -> None:
     assert sorted(seen) == sorted(wanted)
 
 
+def test_a_short_epoch_is_the_beginning_of_a_whole_one() -> None:
+    source = TaskChunks(make_task(30), CPU, 0, None, 4, samples=40)
+    source.trainer = SimpleNamespace(current_epoch=2)  # type: ignore[assignment]
+    made = list(source)
+    assert [len(images) for images, _ in made] == [32, 8]
+    assert len(source) == 2
+    whole = torch.cat([images for images, _ in chunks(2)])
+    assert torch.equal(torch.cat([images for images, _ in made]), whole[:40])
+
+
 def test_chunks_are_whole_sgd_batches_but_the_last() -> None:
     assert [len(images) for images, _ in chunks(0)] == [32, 32, 26]
 

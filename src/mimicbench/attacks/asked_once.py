@@ -23,7 +23,7 @@ def asked_once(
     """The oracle's replies to a fixed list of queries: read from ``file``, or asked for now and kept there.
 
     Args:
-        file: A ``.npy`` file whose name says what the replies depend on.
+        file: A ``.npy`` file whose name says what the replies depend on, but for ``count``.
         oracle: Where queries are sent.
         query: Gives the images ``start..stop-1`` of the list, float [stop - start, C, H, W].
         count: Length of the list.
@@ -37,9 +37,9 @@ def asked_once(
         QueryBudgetExceeded: The budget does not cover them all.
         UserError: The file cannot be written.
     """
-    if file.exists():
+    if file.exists() and len(kept := np.load(file)) == count:
         oracle.recall(count)
-        return torch.from_numpy(np.load(file)).to(device)
+        return torch.from_numpy(kept).to(device)
     replies = []
     with tqdm(total=count, desc="Asking the oracle", unit="image", unit_scale=True) as progress:
         for start in range(0, count, chunk_size):

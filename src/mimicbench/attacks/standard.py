@@ -20,7 +20,7 @@ class Standard(Attack):
     """Ask the mentor about each pool image once; train on the images, augmented, and the replies (paper, section 4.1).
 
     Training walks through the pool in a random order, then in another one, and so on, whatever the length of an
-    epoch. Under a budget smaller than the pool, a random part of the pool is used.
+    epoch. Where the training or the budget does not reach the whole pool, a random part of it is used.
 
     Args:
         pool: The attacker's images.
@@ -47,7 +47,7 @@ class Standard(Attack):
     ) -> None:
         super().__init__(pool, seed, epochs, budget, samples_per_epoch or len(pool), chunk_size, recipe)
         self.augment = augment
-        used = len(pool) if budget is None else min(budget, len(pool))
+        used = min(len(pool), epochs * self.samples_per_epoch, len(pool) if budget is None else budget)
         self._used = np.sort(permutation(seed, 0, len(pool))[:used])
 
     @property

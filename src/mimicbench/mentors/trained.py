@@ -39,6 +39,7 @@ def trained(
     network: dict[str, Any],
     seed: Annotated[int, Field(ge=0, lt=2**32)],
     max_epochs: PositiveInt,
+    samples_per_epoch: PositiveInt | None,
     recipe: Recipe,
     augment: Augmentation | None,
     checkpoint: Path | None,
@@ -54,6 +55,7 @@ def trained(
         network: The network's own configuration, with ``_target_``.
         seed: Decides the initial weights, orders and augmentation.
         max_epochs: Passes over the task's training images.
+        samples_per_epoch: Training images in a pass, a random part of them; None for all.
         recipe: How it is trained.
         augment: How its training images are changed, if at all.
         checkpoint: A Lightning checkpoint to use instead, of a module that holds such a network as ``network``.
@@ -68,7 +70,7 @@ def trained(
             "task": task.fingerprint,
             "network": network,
             "seed": seed,
-            "max_epochs": max_epochs,
+            "epochs": [max_epochs, samples_per_epoch],
             "recipe": vars(recipe),
             "augment": None if augment is None else vars(augment),
             "arithmetic": [hardware.device.type, hardware.precision],
@@ -77,7 +79,8 @@ def trained(
         checkpoint = paths.cache_dir / "mentors" / f"{fingerprint(shaped_by)}.ckpt"
         with _alone(checkpoint):
             if not checkpoint.exists():
-                _train(module, task, hardware, seed, max_epochs, recipe, augment, paths, checkpoint)
+                chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch)
+                _train(module, chunks, max_epochs, recipe, len(task.classes), hardware, paths, checkpoint)
         try:
             load_network(module, checkpoint, "paths.cache_dir")
         except UserError:
@@ -107,17 +110,15 @@ def _alone(checkpoint: Path) -> Iterator[None]:
 
 def _train(
     module: nn.Module,
-    task: Task,
-    hardware: Hardware,
-    seed: int,
+    chunks: TaskChunks,
     epochs: int,
     recipe: Recipe,
-    augment: Augmentation | None,
+    classes: int,
+    hardware: Hardware,
     paths: Paths,
     checkpoint: Path,
 ) -> None:
-    chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size)
-    steps = epochs * -(-len(task.train.labels) // recipe.batch_size)
+    steps = epochs * -(-chunks.samples // recipe.batch_size)
     trainer = L.Trainer(
         accelerator=hardware.accelerator,
         devices=1,
@@ -129,7 +130,7 @@ def _train(
         num_sanity_val_steps=0,
         callbacks=[TQDMProgressBar(), SharedCores.of(hardware, paths)],
     )
-    learner = MentorTraining(hardware.fast(module), recipe, steps, len(task.classes), hardware.recorder)
+    learner = MentorTraining(hardware.fast(module), recipe, steps, classes, hardware.recorder)
     trainer.fit(learner, datamodule=chunks)
     with writing(checkpoint.parent, "paths.cache_dir"), atomic(checkpoint) as temporary:
         trainer.save_checkpoint(temporary, weights_only=True)

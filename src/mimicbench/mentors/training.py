@@ -36,10 +36,17 @@ class TaskChunks(L.LightningDataModule):
         seed: Decides orders and augmentation.
         augment: How images are changed, if at all.
         batch_size: Samples in an SGD step.
+        samples: Images in an epoch, a random part of them; None for all.
     """
 
     def __init__(
-        self, task: Task, device: torch.device, seed: int, augment: Augmentation | None, batch_size: int
+        self,
+        task: Task,
+        device: torch.device,
+        seed: int,
+        augment: Augmentation | None,
+        batch_size: int,
+        samples: int | None = None,
     ) -> None:
         super().__init__()
         self._images = ResidentImages(task.train.images, device)
@@ -49,6 +56,8 @@ class TaskChunks(L.LightningDataModule):
         self._seed = seed
         self._augment = augment
         self._chunk = batch_size * _BATCHES_PER_CHUNK
+        self.samples = min(samples or len(self._images), len(self._images))
+        """Images in an epoch."""
 
     def train_dataloader(self) -> "TaskChunks":
         """Chunks of the current epoch."""
@@ -63,13 +72,14 @@ class TaskChunks(L.LightningDataModule):
         return batch
 
     def __len__(self) -> int:
-        return -(-len(self._images) // self._chunk)
+        return -(-self.samples // self._chunk)
 
     def __iter__(self) -> Iterator[Chunk]:
         assert self.trainer is not None
         epoch = self.trainer.current_epoch
-        order = torch.tensor(permutation(self._seed, epoch, len(self._images)), device=self._images.device)
-        for start, index in zip(range(0, len(order), self._chunk), order.split(self._chunk), strict=True):
+        order = permutation(self._seed, epoch, len(self._images))[: self.samples]
+        indices = torch.tensor(order, device=self._images.device).split(self._chunk)
+        for start, index in zip(range(0, self.samples, self._chunk), indices, strict=True):
             images = self._images.take(index)
             if self._augment is not None:
                 images = self._augment(images, self._seed, epoch, start)

@@ -103,7 +103,8 @@ def show_job(result: Result) -> None:
     """Print the table of a single job."""
     printed = Table.grid("what", "value", padding=(0, 3))
     for row in (
-        ("Method", f"{_method(result.attack)}, mentor {mentor_status(result.oracle).lower()} ({result.oracle})"),
+        ("Method", _method(result.attack)),
+        ("Mentor status", f"{'unprotected' if result.oracle == 'softmax' else 'protected'} ({result.oracle})"),
         ("Mentor accuracy", f"{result.mentor_accuracy:.2%}"),
         ("Student accuracy", f"{result.student_accuracy:.2%}"),
         ("Relative accuracy", f"{result.relative_accuracy:.2%}"),
