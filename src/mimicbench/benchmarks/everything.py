@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from mimicbench.benchmarks import command, growth, peers, throughput
+from mimicbench.benchmarks import command, growth, peers, precision, throughput
 from mimicbench.files import require_writable
 from mimicbench.hardware import Hardware
 from mimicbench.results import versions
@@ -68,6 +68,7 @@ def measurements() -> dict[str, tuple[ModuleType, list[str]]]:
             "throughput-0.25": (throughput, ["--width", "0.25"]),
             "throughput-1.0": (throughput, ["--width", "1.0", "--seconds", "20"]),
             "growth": (growth, []),
+            "precision": (precision, []),
             "peers-0.25": (peers, ["--width", "0.25"]),
             "peers-1.0": (peers, ["--width", "1.0"]),
         }
@@ -76,6 +77,7 @@ def measurements() -> dict[str, tuple[ModuleType, list[str]]]:
         "throughput-vgg16-compiled": (throughput, ["--network", "vgg16", "--step", "compiled"]),
         "throughput-vgg16_bn": (throughput, ["--network", "vgg16_bn"]),
         "growth": (growth, ["--width", "1.0", "--samples", "1000000"]),
+        "precision": (precision, []),
         "peers": (peers, ["--width", "1.0"]),
     }
 
