@@ -12,7 +12,7 @@ def make_result(**changes: Any) -> Result:
     figures = {"mentor_accuracy": 0.9, "student_accuracy": 0.81, "relative_accuracy": 0.9, "fidelity": 0.85}
     run = {"seed": 0, "epochs": 2, "sgd_steps": 8, "train_seconds": 1.5, "samples_per_second": 600.0}
     about = {"device": "CPU", "precision": "32-true", "versions": versions(), "config": {"seed": 0}}
-    own = {"queries": Queries(1000, 990, None)}
+    own = {"queries": Queries(1000, 990, None, 0)}
     return Result(**{**names, **figures, **run, **about, **own, **changes})
 
 
@@ -25,7 +25,7 @@ def test_result_json_is_laid_out_as_promised(tmp_path: Path) -> None:
     }
     content = json.loads((tmp_path / FILE).read_text())
     assert set(content) == promised | {"mentor"}
-    assert content["queries"] == {"total": 1000, "unique": 990, "budget": None}
+    assert content["queries"] == {"total": 1000, "unique": 990, "budget": None, "repeated": 0}
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 

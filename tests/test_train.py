@@ -56,7 +56,8 @@ def test_the_embedded_job_ends_with_a_table_and_a_result(
     for shown in ("Mentor accuracy", "Student accuracy", "Relative accuracy", "Fidelity", "Queries", "Time"):
         assert shown in done.stdout
     assert f"{result['fidelity']:.2%}" in done.stdout
-    assert "Epoch 1" in done.stdout + done.stderr  # the progress bar
+    for bar in ("Mentor, epoch 1 of 1", "Student, epoch 2 of 2"):
+        assert bar in done.stdout + done.stderr or bar.startswith("Mentor")  # another test may have trained it
     assert "GPU available" not in done.stdout + done.stderr  # Lightning's greetings
     if result["mentor_accuracy"] < 0.15:
         assert "hardly more than chance" in done.stdout
@@ -84,8 +85,7 @@ def test_one_seed_gives_one_result(
         for key in ("train_seconds", "samples_per_second"):
             del result[key]
         del result["config"]["paths"]["output_dir"]
-        for logger_or_callback in (result["config"]["logger"]["csv"], result["config"]["callbacks"]["checkpoint"]):
-            logger_or_callback.pop("save_dir", logger_or_callback.pop("dirpath", None))
+        del result["config"]["logger"]["csv"]["save_dir"]
         return result
 
     assert measured(tmp_path / "again") == measured(job[1])
@@ -93,6 +93,7 @@ def test_one_seed_gives_one_result(
 
 
 def test_the_papers_grid_ends_with_one_table_of_all_jobs(cache: Path, tmp_path: Path) -> None:
+    mentors = set(cache.glob("mentors/*.ckpt"))
     done = train(
         cache, "-m", *SHORT, "attack=standard,composite", "oracle=softmax,label", f"hydra.sweep.dir={tmp_path}"
     )
@@ -107,7 +108,7 @@ def test_the_papers_grid_ends_with_one_table_of_all_jobs(cache: Path, tmp_path: 
     for row in ("Method", "Mentor status", "Test accuracy", "Relative accuracy", "Fidelity", "Queries"):
         assert row in markdown
     assert done.stdout.count("Unprotected") == 2
-    assert len(list((cache / "mentors").glob("*.ckpt"))) == 1  # all jobs, of this test and the others, share it
+    assert len(set(cache.glob("mentors/*.ckpt")) - mentors) <= 1  # all jobs share it
 
 
 def test_a_failed_job_leaves_the_others_their_table(cache: Path, tmp_path: Path) -> None:
@@ -174,3 +175,4 @@ def test_a_budget_in_scientific_notation_is_a_number(cache: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     queries = result_of(tmp_path)["queries"]
     assert (queries["total"], queries["budget"]) == (400, 400)
+    assert "oracle.budget=400 ends the training after 400 of 600 samples" in done.stdout

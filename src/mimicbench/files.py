@@ -1,6 +1,8 @@
 """Files that appear whole or not at all."""
 
+import glob
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,8 @@ from mimicbench.errors import UserError
 def atomic(path: Path) -> Iterator[Path]:
     """Write a file under a temporary name beside ``path``, then flush and rename it.
 
-    If the body raises, the temporary file is removed and ``path`` is as it was.
+    If the body raises, the temporary file is removed and ``path`` is as it was. What a killed process left is removed
+    by the next that writes the same file.
 
     Args:
         path: The final name; its folder exists.
@@ -20,7 +23,11 @@ def atomic(path: Path) -> Iterator[Path]:
     Yields:
         The temporary name, with the suffix of ``path``.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    own = f".{path.stem}.{platform.node()}."
+    for left in path.parent.glob(f"{glob.escape(own)}*{glob.escape(path.suffix)}"):
+        if _has_ended(left.name.removeprefix(own).removesuffix(path.suffix)):
+            left.unlink(missing_ok=True)
+    temporary = path.with_name(f"{own}{os.getpid()}{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -28,6 +35,16 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _has_ended(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, OSError):
+        return False
+    return False
 
 
 @contextmanager

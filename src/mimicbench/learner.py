@@ -52,6 +52,11 @@ class Learner(L.LightningModule):
         self._captured: CapturedStep | None = None
         self.samples = 0
         """Images learned from so far, repeated ones counted again."""
+        self.measured: dict[str, float] = {}
+        """What the last evaluation found, by the names that it was logged under."""
+        self._loss: Tensor | float = 0.0  # of the epoch so far, summed over its samples
+        self._loss_samples = 0
+        self._random: Tensor | None = None  # the state of what dropout draws from, at the checkpoint
         self.accuracy = MulticlassAccuracy(classes, average="micro")
 
     def forward(self, images: Tensor) -> Tensor:
@@ -78,10 +83,19 @@ class Learner(L.LightningModule):
             if self.recipe.schedule_unit == "step":
                 scheduler.step()
         self.samples += len(images)
-        self.log("train/loss", total / len(images), on_step=False, on_epoch=True, batch_size=len(images))
+        self._loss = self._loss + total
+        self._loss_samples += len(images)
+
+    def on_train_start(self) -> None:
+        """Let dropout go on with the random numbers that a checkpoint was about to draw."""
+        if self._random is not None:
+            self._generator().set_state(self._random)
+            self._random = None
 
     def on_train_epoch_end(self) -> None:
-        """Log the learning rate, and advance a schedule that counts epochs."""
+        """Log the epoch's mean loss and the learning rate, and advance a schedule that counts epochs."""
+        self.log("train/loss", self._loss / max(self._loss_samples, 1))
+        self._loss, self._loss_samples = 0.0, 0
         self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
         self._log_step()
         if self.recipe.schedule_unit == "epoch":
@@ -92,6 +106,34 @@ class Learner(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Put the measurements at the right place of the loggers' axis."""
         self._log_step()
+
+    def on_validation_end(self) -> None:
+        """Keep what was measured, for whoever asks when the training is over."""
+        measured = self.trainer.callback_metrics.items()
+        self.measured = {name: float(value) for name, value in measured if name.startswith("test/")}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save what is neither a weight nor the optimiser's."""
+        checkpoint["learner"] = {
+            "samples": self.samples,
+            "measured": self.measured,
+            "loss": float(self._loss),
+            "loss_samples": self._loss_samples,
+            "random": self._generator().get_state(),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from there."""
+        saved = checkpoint["learner"]
+        self.samples, self.measured = saved["samples"], saved["measured"]
+        self._loss, self._loss_samples = saved["loss"], saved["loss_samples"]
+        self._random = saved["random"]
+
+    def _generator(self) -> torch.Generator:
+        """What dropout draws from."""
+        if self.device.type == "cuda":
+            return torch.cuda.default_generators[self.device.index or 0]
+        return torch.default_generator
 
     def _take_step(self, images: Tensor, targets: Tensor) -> Tensor:
         """Take one SGD step, recorded if it can be: an epoch's last batch may be smaller than the recorded ones."""

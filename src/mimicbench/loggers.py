@@ -1,12 +1,22 @@
-"""Weights & Biases as its users expect it."""
+"""Where a job's curves go: CSV files that survive a kill, and Weights & Biases as its users expect it."""
 
+import csv
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import Any, Literal
 
-from lightning.pytorch.loggers import Logger, WandbLogger
+import torch
+from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+
+from mimicbench.checkpoints import CHECKPOINT
+from mimicbench.files import atomic
+
+_METRICS = "metrics.csv"
+_EARLIER = "metrics.earlier.csv"
+_RUN_ID = "wandb_run_id.txt"
 
 
 def weights_and_biases(
@@ -27,7 +37,7 @@ def weights_and_biases(
         group: Name or folder of the sweep that the run belongs to.
         name: Of the run.
         tags: Of the run.
-        save_dir: Where the run's own files are kept.
+        save_dir: Where the run's own files are kept, and its id, by which a job that goes on after a kill finds it.
         mode: ``auto`` is ``online`` where an account is configured, else ``offline`` (``wandb sync`` sends offline runs
             later), and nothing at all where the environment says ``WANDB_MODE=disabled``.
     """
@@ -44,9 +54,53 @@ def weights_and_biases(
         name=name,
         tags=tags,
         save_dir=save_dir,
+        id=_run_id(save_dir),
+        resume="allow",
         offline=chosen == "offline",
         mode=chosen,  # of wandb.init; what offline sets is not enough for new releases
     )
+
+
+def _run_id(folder: Path) -> str:
+    file = folder / _RUN_ID
+    if file.exists() and (folder / CHECKPOINT).exists():
+        return file.read_text(encoding="ascii")
+    made = secrets.token_hex(4)
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic(file) as temporary:
+        temporary.write_text(made, encoding="ascii")
+    return made
+
+
+def continue_curves(loggers: list[Logger], checkpoint: Path | None) -> None:
+    """Keep what ``metrics.csv`` holds up to a checkpoint, which Lightning's logger deletes when it is first used.
+
+    Args:
+        loggers: Those for CSV are brought up to the checkpoint.
+        checkpoint: Where the run goes on; None if it begins anew, without any curve.
+    """
+    for logger in loggers:
+        if not isinstance(logger, CSVLogger):
+            continue
+        current, earlier = Path(logger.log_dir) / _METRICS, Path(logger.log_dir) / _EARLIER
+        if checkpoint is None:
+            current.unlink(missing_ok=True)
+            earlier.unlink(missing_ok=True)
+            continue
+        if current.exists() and not earlier.exists():  # else it is a copy that was cut off
+            current.replace(earlier)
+        if earlier.exists():
+            step = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["global_step"]
+            logger.experiment.metrics = [row for row in _rows(earlier) if float(row["step"]) <= step]
+            logger.save()
+            earlier.unlink()
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    """The whole rows of a CSV file as they stand there, without their empty cells."""
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if None not in row and None not in row.values()]
+    return [{key: value for key, value in row.items() if value} for row in rows if row["step"]]
 
 
 @contextmanager

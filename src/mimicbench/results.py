@@ -22,11 +22,13 @@ class Queries:
         total: All of them.
         unique: How many of them differ.
         budget: The most that the oracle would have answered; None for no limit.
+        repeated: Sent on top of these, for a process was killed before what it had asked was learned and saved.
     """
 
     total: int
     unique: int
     budget: int | None
+    repeated: int
 
 
 @dataclass(frozen=True)

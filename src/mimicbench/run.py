@@ -2,24 +2,30 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
+from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from mimicbench.attacks import Attack
+from mimicbench.checkpoints import CHECKPOINT, AtomicCheckpointIO, Checkpoints
 from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
 from mimicbench.files import require_writable
 from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware, limit_threads
-from mimicbench.loggers import closed
+from mimicbench.loggers import closed, continue_curves
 from mimicbench.mentors import Mentor
 from mimicbench.oracles import Oracle
+from mimicbench.oracles.ledger import Ledger
 from mimicbench.pools import Pool
+from mimicbench.progress import ProgressNotes
 from mimicbench.resident import ResidentImages
 from mimicbench.results import FILE, Queries, Result, versions
 from mimicbench.schema import Config, arguments, build, check
@@ -45,6 +51,7 @@ class Job:
         trainer: What makes it learn.
         stopwatch: How long it has learned.
         sharing: Whether it had the machine to itself.
+        checkpoints: Where it goes on if it was cut off.
         mentor_accuracy: The mentor's, on the task's test images.
     """
 
@@ -57,6 +64,7 @@ class Job:
     trainer: L.Trainer
     stopwatch: Stopwatch
     sharing: SharedCores
+    checkpoints: Checkpoints
     mentor_accuracy: float
 
     @property
@@ -79,6 +87,9 @@ def assemble(config: Config) -> Job:
     pool: Pool = build("pool", config.pool, config.paths, task.size)
     budget = arguments("oracle", config.oracle)["budget"]
     attack: Attack = build("attack", config.attack, pool, config.seed, config.trainer.max_epochs, budget)
+    planned = sum(map(attack.samples, range(attack.epochs)))
+    if planned < (wanted := attack.samples_per_epoch * config.trainer.max_epochs):
+        _log.warning("oracle.budget=%s ends the training after %s of %s samples.", budget, planned, wanted)
     mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware)
     oracle: Oracle = build("oracle", config.oracle, mentor)
 
@@ -99,8 +110,14 @@ def assemble(config: Config) -> Job:
     network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
     student = Student(hardware.fast(network), attack.recipe, attack.steps, len(task.classes), hardware.recorder)
     stopwatch, sharing = Stopwatch(), SharedCores.of(hardware, config.paths)
-    trainer = _trainer(config, hardware, attack.epochs, [sharing, stopwatch])
-    return Job(config, hardware, mentor, oracle, attack, student, trainer, stopwatch, sharing, mentor_accuracy)
+    notes = ProgressNotes(config.paths.output_dir, "student")
+    shaped_by = fingerprint(mentor.fingerprint, pool.fingerprint, hardware.precision, _shaping(config), versions())
+    checkpoints = Checkpoints(
+        config.paths.output_dir / CHECKPOINT, shaped_by, minutes=config.trainer.checkpoint_minutes
+    )
+    trainer = _trainer(config, hardware, attack.epochs, [sharing, stopwatch, notes, checkpoints])
+    parts = (mentor, oracle, attack, student, trainer, stopwatch, sharing, checkpoints)
+    return Job(config, hardware, *parts, mentor_accuracy)
 
 
 def run(cfg: DictConfig) -> Result:
@@ -116,24 +133,42 @@ def run(cfg: DictConfig) -> Result:
         UserError: A mistake in the configuration or in the data; its sentence says which.
     """
     config = check(cfg)
-    require_writable(config.paths.output_dir, "paths.output_dir")
-    (config.paths.output_dir / FILE).unlink(missing_ok=True)  # a job without one did not finish
+    folder = config.paths.output_dir
+    require_writable(folder, "paths.output_dir")
+    with _alone(folder):
+        return _run(config, folder)
+
+
+def _run(config: Config, folder: Path) -> Result:
+    (folder / FILE).unlink(missing_ok=True)  # a job without one did not finish
+    if not config.trainer.resume:
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     job = assemble(config)
+    checkpoint = job.checkpoints.resumable
+    job.oracle.ledger = Ledger(folder / "queries.txt", fresh=checkpoint is None)
     with closed(job.trainer.loggers):
+        continue_curves(job.trainer.loggers, checkpoint)
         for logger in job.trainer.loggers:
             logger.log_hyperparams(_plain(config))
-        job.trainer.fit(job.student, datamodule=job.attack)
+        job.trainer.fit(job.student, datamodule=job.attack, ckpt_path=checkpoint)
 
-    measured = job.trainer.callback_metrics
-    accuracy = float(measured["test/accuracy"])
+    images = len(job.attack.val_dataloader().labels)
+    # torchmetrics divides in float32
+    measured = {name: round(share * images) / images for name, share in job.student.measured.items()}
+    accuracy = measured["test/accuracy"]
     result = Result(
         **{key: getattr(config, key)["name"] for key in ("task", "pool", "attack", "oracle", "mentor", "student")},
         seed=config.seed,
         mentor_accuracy=job.mentor_accuracy,
         student_accuracy=accuracy,
         relative_accuracy=accuracy / job.mentor_accuracy,
-        fidelity=float(measured["test/fidelity"]),
-        queries=Queries(job.oracle.asked, job.attack.unique_queries, job.oracle.budget),
+        fidelity=measured["test/fidelity"],
+        queries=Queries(
+            job.oracle.asked,
+            job.attack.unique_queries,
+            job.oracle.budget,
+            repeated=max(0, job.oracle.ledger.total - job.oracle.asked),
+        ),
         epochs=job.trainer.current_epoch,
         sgd_steps=job.trainer.global_step,
         train_seconds=job.stopwatch.seconds,
@@ -143,8 +178,28 @@ def run(cfg: DictConfig) -> Result:
         versions=versions(),
         config=_plain(config),
     )
-    result.save(config.paths.output_dir)
+    result.save(folder)
     return result
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep two processes from working in one folder."""
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"Another process works in {folder}; wait for it, or choose another folder.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _shaping(config: Config) -> dict[str, Any]:
+    """The part of a configuration that shapes the student."""
+    incidental = {"paths", "logger", "callbacks"}
+    return config.model_dump(mode="json", exclude=incidental) | {"trainer": {"max_epochs": config.trainer.max_epochs}}
 
 
 def _quieten() -> None:
@@ -161,6 +216,7 @@ def _trainer(config: Config, hardware: Hardware, epochs: int, own: list[L.Callba
     extra = {
         "logger": loggers,
         "callbacks": [*callbacks, *own],
+        "plugins": [AtomicCheckpointIO()],
         "reload_dataloaders_every_n_epochs": 1,
     }
     trainer: L.Trainer = build("trainer", config.trainer.lightning() | settled | extra)

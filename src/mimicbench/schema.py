@@ -21,6 +21,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PositiveFloat,
     PositiveInt,
     ValidationError,
     create_model,
@@ -43,6 +44,8 @@ class TrainerSection(BaseModel):
     accelerator: Accelerator
     precision: Precision
     sgd_step: StepMode
+    resume: bool
+    checkpoint_minutes: PositiveFloat
     devices: Literal[1]
     check_val_every_n_epoch: Literal[1] = 1  # the last epoch is the result
     limit_val_batches: Annotated[int | float, Field(gt=0)] = 1.0
@@ -53,7 +56,7 @@ class TrainerSection(BaseModel):
 
     def lightning(self) -> dict[str, Any]:
         """The keys that Lightning's Trainer knows too."""
-        return self.model_dump(exclude={"sgd_step"})
+        return self.model_dump(exclude={"sgd_step", "resume", "checkpoint_minutes"})
 
 
 def _named(section: dict[str, Any]) -> dict[str, Any]:

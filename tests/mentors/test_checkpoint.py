@@ -149,7 +149,10 @@ def test_a_checkpoint_that_needs_unsafe_loading(extra: Any, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ({"state_dict": state(make_network(4))}, "of another architecture than configured: they differ in 1.weight"),
+        (
+            {"state_dict": state(make_network(4))},
+            r"of another architecture .* 1\.weight, \[4, .* there",
+        ),
         ({"state_dict": {}}, "they differ in 1.bias"),
         ({"state_dict": state(make_network()) | {"network.2.weight": torch.ones(1)}}, "they differ in 2.weight"),
         ({"weights": state(make_network())}, "holds no state_dict"),

@@ -97,11 +97,14 @@ def test_whatever_shapes_a_mentor_changes_its_name(
 
 
 def test_nothing_is_kept_of_a_training_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(Exception):  # noqa: N818
+        pass
+
     def interrupted(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
+        raise Interrupted
 
     monkeypatch.setattr("lightning.Trainer.save_checkpoint", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         train(make_paths(tmp_path))
     assert list((tmp_path / "cache" / "mentors").glob("*.ckpt")) == []
 

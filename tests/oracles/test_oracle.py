@@ -55,6 +55,8 @@ def test_counts_every_image(make: Make) -> None:
     oracle = make(SpyMentor())
     for count in (1, 2, 257):
         oracle.ask(images(count))
+    assert oracle.asked == 260
+    oracle.recall(300)  # an earlier process of the same run was further on
     oracle.recall(40)
     assert oracle.asked == 300
 
@@ -85,7 +87,7 @@ def test_no_gradient_passes(make: Make) -> None:
 def test_nothing_behind_the_door_is_reachable_by_name(make: Make) -> None:
     oracle = make(SpyMentor())
     public = {name for name in dir(oracle) if not name.startswith("_")}
-    assert public == {"ask", "asked", "budget", "recall", "reply"}
+    assert public == {"ask", "asked", "budget", "ledger", "recall", "reply"}
     assert not any(isinstance(getattr(oracle, name), Mentor | nn.Module) for name in public)
 
 

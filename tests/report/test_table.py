@@ -19,7 +19,7 @@ def saved(folder: Path, *results: Result) -> pd.DataFrame:
 
 def test_jobs_are_rows_of_table_4(tmp_path: Path) -> None:
     unprotected = make_result(
-        attack="standard", oracle="softmax", student_accuracy=0.891, queries=Queries(128, 128, None)
+        attack="standard", oracle="softmax", student_accuracy=0.891, queries=Queries(128, 128, None, 0)
     )
     rows = table.jobs(saved(tmp_path, unprotected, make_result(), make_result(oracle="topk")))
     assert rows["Method"].tolist() == ["Standard", "Composite", "Composite"]
@@ -44,7 +44,7 @@ def test_cells_give_mean_and_sample_deviation_over_seeds(tmp_path: Path) -> None
 
 
 def test_other_budgets_are_other_cells(tmp_path: Path) -> None:
-    rows = table.cells(saved(tmp_path, make_result(), make_result(seed=1, queries=Queries(2000, 2000, None))))
+    rows = table.cells(saved(tmp_path, make_result(), make_result(seed=1, queries=Queries(2000, 2000, None, 0))))
     assert rows["Queries"].tolist() == ["1,000", "2,000"]
 
 
@@ -67,7 +67,7 @@ def test_the_summary_tells_jobs_apart_by_what_was_varied(tmp_path: Path) -> None
 
 
 def test_a_single_job_is_printed_with_all_that_the_readme_promises(capsys: pytest.CaptureFixture[str]) -> None:
-    table.show_job(make_result())
+    table.show_job(make_result(config={"paths": {"output_dir": "somewhere"}}))
     printed = capsys.readouterr().out
     for value in ("90.00%", "81.00%", "85.00%", "1,000 (990 different)", "8 in 2 epochs, seed 0", "CPU, 32-true"):
         assert value in printed

@@ -93,6 +93,16 @@ class Attack(L.LightningDataModule, ABC):
             QueryBudgetExceeded: They would have to be asked for, and the budget does not cover them.
         """
 
+    @final
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold besides the student; all else is a function of the configuration."""
+        return {"asked": self.oracle.asked}
+
+    @final
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.oracle.recall(state_dict["asked"])
+
     @property
     @abstractmethod
     def unique_queries(self) -> int:
@@ -126,17 +136,29 @@ class Attack(L.LightningDataModule, ABC):
 
 
 class EpochChunks:
-    """The chunks of one epoch, in order."""
+    """The chunks of one epoch, in order; Lightning saves how many were taken, and goes on from there."""
 
     def __init__(self, attack: Attack, epoch: int) -> None:
         self._attack = attack
         self._epoch = epoch
         self._samples = attack.samples(epoch)
+        self._skipped = 0
+        self._taken = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many chunks were taken."""
+        return {"taken": self._taken}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Begin the next walk through the epoch after the chunks that were taken."""
+        self._skipped = state_dict["taken"]
 
     def __len__(self) -> int:
         return -(-self._samples // self._attack.chunk_size)
 
     def __iter__(self) -> Iterator[Chunk]:
         size = self._attack.chunk_size
-        for start in range(0, self._samples, size):
+        self._taken, self._skipped = self._skipped, 0
+        for start in range(self._taken * size, self._samples, size):
+            self._taken += 1
             yield self._attack.chunk(self._epoch, start, min(start + size, self._samples))

@@ -108,7 +108,6 @@ class Composite(Attack):
         self.ratio = ratio
         self.refresh = refresh
         self.augment = augment
-        self._asked_until: dict[int, int] = {}  # epoch: how many of its composites
 
     def samples(self, epoch: int) -> int:
         """N, or what the budget leaves of it."""
@@ -125,7 +124,6 @@ class Composite(Attack):
         if self.refresh == "epoch":
             images = self._blend(self.draws(epoch, start, stop))
             replies = self.oracle.ask(images)
-            self._asked_until[epoch] = stop
         else:
             before = epoch * self.samples_per_epoch
             index = walk(self.seed, self._to_ask, before + start, before + stop)
@@ -143,12 +141,14 @@ class Composite(Attack):
         whatever is drawn with weight 0. Counted exactly, but for collisions of 64-bit hashes; in parts of some ten
         million hashes, so that a hundred million need no gigabytes.
         """
-        parts = 1 + sum(self._asked_until.values()) // _HASHES
+        parts = 1 + self.oracle.asked // _HASHES
         return sum(self._unique_hashes(part, parts) for part in range(parts))
 
     def _unique_hashes(self, part: int, parts: int) -> int:
         kept = [np.empty(0, dtype=np.uint64)]
-        for epoch, stop in self._asked_until.items():
+        size = self.samples_per_epoch if self.refresh == "epoch" else max(self.oracle.asked, 1)
+        for epoch, before in enumerate(range(0, self.oracle.asked, size)):  # queries are sent in order
+            stop = min(size, self.oracle.asked - before)
             for start in range(0, stop, _DRAWN):
                 hashes = _hashes(self.draws(epoch, start, min(start + _DRAWN, stop)))
                 kept.append(hashes[hashes % np.uint64(parts) == part])
@@ -167,9 +167,7 @@ class Composite(Attack):
         def query(start: int, stop: int) -> Tensor:
             return self._blend(Draws(self._set.index[start:stop], self._set.weight[start:stop]))
 
-        replies = asked_once(self.replies_file, self.oracle, query, self._to_ask, self.chunk_size, self.images.device)
-        self._asked_until[0] = self._to_ask
-        return replies
+        return asked_once(self.replies_file, self.oracle, query, self._to_ask, self.chunk_size, self.images.device)
 
 
 def _hashes(draws: Draws) -> np.ndarray:

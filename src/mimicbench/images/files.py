@@ -23,7 +23,7 @@ def data_folder(paths: Paths, folder: str, key: str) -> Path:
     """
     if not paths.data_dir.is_dir():
         raise UserError(
-            f"The data directory {paths.data_dir} does not exist; name the folder that holds '{folder}/' "
+            f"The data directory {paths.data_dir.resolve()} does not exist; name the folder that holds '{folder}/' "
             "as paths.data_dir or in the environment variable MIMICBENCH_DATA."
         )
     place = (paths.data_dir / folder).absolute()

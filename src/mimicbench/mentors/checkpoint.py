@@ -42,7 +42,9 @@ def load_network(network: nn.Module, checkpoint: Path, key: str) -> None:
     own = {name.removeprefix(_PREFIX): value for name, value in weights.items() if name.startswith(_PREFIX)} or weights
     expected = network.state_dict()
     different = sorted(expected.keys() ^ own.keys()) or [
-        name for name, value in own.items() if value.shape != expected[name].shape
+        f"{name}, {list(value.shape)} there and {list(expected[name].shape)} here"
+        for name, value in own.items()
+        if value.shape != expected[name].shape
     ]
     if different:
         raise UserError(

@@ -9,24 +9,27 @@ from typing import Annotated, Any
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
 from filelock import FileLock, Timeout
-from lightning.pytorch.callbacks import TQDMProgressBar
 from pydantic import Field, PositiveInt
-from torch import nn
 
 from mimicbench import __version__
 from mimicbench.augmentation import Augmentation
+from mimicbench.checkpoints import AtomicCheckpointIO, Checkpoints
 from mimicbench.errors import UserError
-from mimicbench.files import atomic, writing
+from mimicbench.files import writing
 from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.checkpoint import load_network
 from mimicbench.mentors.mentor import Mentor
 from mimicbench.mentors.training import MentorTraining, TaskChunks
 from mimicbench.paths import Paths
+from mimicbench.progress import ProgressNotes
+from mimicbench.progress_bar import ProgressBar
 from mimicbench.recipe import Recipe
 from mimicbench.schema import build
 from mimicbench.sharing import SharedCores
 from mimicbench.tasks import Task
+
+_CHECKPOINT_MINUTES = 5.0  # between two checkpoints within an epoch
 
 _TRAINING = "1"  # raise it when the same configuration trains to another mentor, so that old ones are not used
 
@@ -80,7 +83,9 @@ def trained(
         with _alone(checkpoint):
             if not checkpoint.exists():
                 chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch)
-                _train(module, chunks, max_epochs, recipe, len(task.classes), hardware, paths, checkpoint)
+                steps = max_epochs * -(-chunks.samples // recipe.batch_size)
+                learner = MentorTraining(hardware.fast(module), recipe, steps, len(task.classes), hardware.recorder)
+                _train(learner, chunks, max_epochs, hardware, paths, checkpoint)
         try:
             load_network(module, checkpoint, "paths.cache_dir")
         except UserError:
@@ -109,28 +114,22 @@ def _alone(checkpoint: Path) -> Iterator[None]:
 
 
 def _train(
-    module: nn.Module,
-    chunks: TaskChunks,
-    epochs: int,
-    recipe: Recipe,
-    classes: int,
-    hardware: Hardware,
-    paths: Paths,
-    checkpoint: Path,
+    learner: MentorTraining, chunks: TaskChunks, epochs: int, hardware: Hardware, paths: Paths, checkpoint: Path
 ) -> None:
-    steps = epochs * -(-chunks.samples // recipe.batch_size)
+    unfinished = Checkpoints(checkpoint.with_suffix(".unfinished"), checkpoint.stem, _CHECKPOINT_MINUTES)
+    notes = ProgressNotes(paths.output_dir, "mentor")
     trainer = L.Trainer(
         accelerator=hardware.accelerator,
         devices=1,
         precision=hardware.precision,
         max_epochs=epochs,
         logger=False,
-        enable_checkpointing=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        callbacks=[TQDMProgressBar(), SharedCores.of(hardware, paths)],
+        callbacks=[ProgressBar(learner="Mentor"), SharedCores.of(hardware, paths), notes, unfinished],
+        plugins=[AtomicCheckpointIO()],
     )
-    learner = MentorTraining(hardware.fast(module), recipe, steps, classes, hardware.recorder)
-    trainer.fit(learner, datamodule=chunks)
-    with writing(checkpoint.parent, "paths.cache_dir"), atomic(checkpoint) as temporary:
-        trainer.save_checkpoint(temporary, weights_only=True)
+    with writing(checkpoint.parent, "paths.cache_dir"):
+        trainer.fit(learner, datamodule=chunks, ckpt_path=unfinished.resumable)
+        trainer.save_checkpoint(checkpoint, weights_only=True)
+        unfinished.file.unlink()

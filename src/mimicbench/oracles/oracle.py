@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mimicbench.errors import QueryBudgetExceeded
 from mimicbench.mentors import Mentor
+from mimicbench.oracles.ledger import Ledger
 
 
 class Oracle(ABC):
@@ -25,6 +26,9 @@ class Oracle(ABC):
         self.__mentor = mentor
         self.budget = budget
         self.asked = 0
+        """Images answered in this run so far."""
+        self.ledger: Ledger | None = None
+        """Where each query is noted before it is sent, if anywhere."""
 
     @final
     def ask(self, images: Tensor) -> Tensor:
@@ -45,11 +49,13 @@ class Oracle(ABC):
                 f"raise it or ask for less."
             )
         self.asked += len(images)
+        if self.ledger is not None:
+            self.ledger.note(len(images))
         return self.reply(self.__mentor(images))
 
-    def recall(self, count: int) -> None:
-        """Count queries of this run that an earlier process sent and whose replies were kept."""
-        self.asked += count
+    def recall(self, asked: int) -> None:
+        """Take over the count of an earlier process of this run, whose replies were learned or kept."""
+        self.asked = max(self.asked, asked)
 
     @abstractmethod
     def reply(self, probabilities: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Results in the form of the paper's Table 4, with what it leaves out."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich import box
@@ -110,9 +111,10 @@ def show_job(result: Result) -> None:
         ("Relative accuracy", f"{result.relative_accuracy:.2%}"),
         ("Fidelity", f"{result.fidelity:.2%}"),
         ("Queries", f"{result.queries.total:,} ({result.queries.unique:,} different)"),
-        ("SGD steps", f"{result.sgd_steps:,} in {result.epochs} epochs, seed {result.seed}"),
+        ("SGD steps", f"{result.sgd_steps:,} in {_counted(result.epochs, 'epoch')}, seed {result.seed}"),
         ("Time", f"{result.train_seconds:.0f} s, {result.samples_per_second:,.0f} samples/s"),
         ("Device", f"{result.device}, {result.precision}"),
+        ("Files", result.config["paths"]["output_dir"]),
     ):
         printed.add_row(*row)
     Console().print("", printed, "")
@@ -121,9 +123,13 @@ def show_job(result: Result) -> None:
 def _varied(results: pd.DataFrame) -> pd.DataFrame:
     """The settings in which jobs of the same names differ, such as ``attack.images``, one text column each."""
     kept = [{key: value for key, value in config.items() if key not in _INCIDENTAL} for config in results["config"]]
-    settings = pd.json_normalize(kept).map(str).set_index(results.index)
+    settings = pd.DataFrame([pd.json_normalize(one, sep=".").iloc[0].map(_text) for one in kept], index=results.index)
     names = [results[name] for name in _NAMES]
     return settings[[key for key in map(str, settings) if settings.groupby(names)[key].nunique().max() > 1]]
+
+
+def _text(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def _described(results: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
@@ -132,6 +138,10 @@ def _described(results: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
     rows["Method"] = [_method(attack) for attack in results["attack"]]
     rows["Mentor status"] = [mentor_status(oracle) for oracle in results["oracle"]]
     return rows
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _method(attack: str) -> str:

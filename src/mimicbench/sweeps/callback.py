@@ -2,7 +2,6 @@
 
 import atexit
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +30,9 @@ class Sweep(Callback):
         atexit.register(_show, folder)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        """Say at once which job of a sweep failed, and bring ``summary.csv`` and ``summary.md`` up to date."""
+        """Bring ``summary.csv`` and ``summary.md`` up to date."""
         if config.hydra.mode.name != "MULTIRUN":
             return
-        try:
-            _ = job_return.return_value  # raises what the job raised, and prints its overrides
-        except UserError as error:
-            print(error, file=sys.stderr)
-        except Exception:
-            traceback.print_exc()
         finished = results.load(Path(config.hydra.sweep.dir))
         if len(finished):
             table.write_summary(finished, Path(config.hydra.sweep.dir))

@@ -1,0 +1,79 @@
+"""Checkpoints from which a killed run goes on as if nothing had happened."""
+
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import lightning as L  # noqa: N812 (Lightning's own convention)
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import Checkpoint
+
+from mimicbench.files import atomic
+
+CHECKPOINT = "last.ckpt"
+"""The student's, in its job's folder."""
+
+_JOB = "job"
+
+
+class Checkpoints(Checkpoint):
+    """Keeps the last state of a training in one file, after every epoch and every so many minutes in between.
+
+    It is a ``Checkpoint`` of Lightning's, so that its hooks come after those of all others, whose state it saves.
+
+    Args:
+        file: Where the state is kept.
+        job: Names all that shapes the training; a checkpoint of another job is not continued.
+        minutes: Between two checkpoints within an epoch.
+    """
+
+    def __init__(self, file: Path, job: str, minutes: float) -> None:
+        self.file = file
+        self._job = job
+        self._seconds = 60 * minutes
+        self._saved = monotonic()
+
+    @property
+    def resumable(self) -> Path | None:
+        """The checkpoint, if there is a whole one of this job."""
+        if not self.file.exists():
+            return None
+        try:
+            content = torch.load(self.file, map_location="cpu", weights_only=True, mmap=True)
+        except Exception:  # a damaged file can make the unpickler fail in any way
+            return None
+        return self.file if isinstance(content, dict) and content.get(_JOB) == self._job else None
+
+    def on_save_checkpoint(self, trainer: L.Trainer, module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Say whose checkpoint it is."""
+        checkpoint[_JOB] = self._job
+
+    def on_train_start(self, *_: Any) -> None:
+        """Begin to wait."""
+        self._saved = monotonic()
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Save within an epoch; its end saves for itself."""
+        last = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        if not last and monotonic() - self._saved >= self._seconds:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Save after an epoch, its evaluation included."""
+        self._save(trainer)
+
+    def _save(self, trainer: L.Trainer) -> None:
+        trainer.save_checkpoint(self.file)
+        self._saved = monotonic()
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes checkpoints whole or not at all; Lightning's own way moves them from another file system, unflushed."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write one checkpoint to a local file."""
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(file) as temporary:
+            torch.save(checkpoint, temporary)

@@ -1,0 +1,69 @@
+"""Which folder a job of a sweep works in: its own of an earlier try, or a new one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from yaml import YAMLError
+
+from mimicbench.results import FILE
+
+_OVERRIDES = Path(".hydra") / "overrides.yaml"
+_CONFIG = Path(".hydra") / "config.yaml"
+
+
+class SweepFolders:
+    """The folders of a sweep, old and new.
+
+    A job is known by what Hydra saved of it, its overrides and its configuration, never by its number: a grid that has
+    changed since gives other numbers to the same jobs.
+
+    Args:
+        sweep: The sweep's folder.
+    """
+
+    def __init__(self, sweep: Path) -> None:
+        self._sweep = sweep
+        self._taken: set[Path] = set()
+        self._known: dict[tuple[tuple[str, ...], str], Path] = {}
+        for file in sorted(sweep.glob(f"**/{_OVERRIDES}")):
+            folder = file.parents[1]
+            overrides = _saved_overrides(folder)
+            config = folder / _CONFIG
+            if overrides is None or not config.exists():
+                continue
+            key = (overrides, config.read_text(encoding="utf-8"))
+            if key not in self._known or finished(folder):
+                self._known[key] = folder
+
+    def of(self, overrides: Sequence[str], config: DictConfig, usual: str) -> Path:
+        """The folder of one job, which no other job of this sweep gets.
+
+        Args:
+            overrides: The job's own.
+            config: Its composed configuration, without Hydra's.
+            usual: What a new folder is called, below the sweep's; the name gets a number where it is taken.
+        """
+        folder = self._known.get((tuple(overrides), OmegaConf.to_yaml(config)))
+        if folder is None or folder in self._taken:
+            folder = self._sweep / usual
+            number = 2
+            while folder in self._taken or _saved_overrides(folder) is not None:
+                folder = self._sweep / f"{usual}_{number}"
+                number += 1
+        self._taken.add(folder)
+        return folder
+
+
+def finished(folder: Path) -> bool:
+    """Whether the job that worked in a folder left its result."""
+    return (folder / FILE).exists()
+
+
+def _saved_overrides(folder: Path) -> tuple[str, ...] | None:
+    """A job's own overrides as Hydra saved them; None if no job has begun here, or it was cut off while it began."""
+    try:
+        saved = OmegaConf.load(folder / _OVERRIDES)
+    except (OSError, ValueError, YAMLError):
+        return None
+    return tuple(map(str, saved)) if isinstance(saved, ListConfig) else None

@@ -1,0 +1,96 @@
+"""A killed job goes on as if nothing had happened."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mimicbench.checkpoints import Checkpoints
+
+ROOT = Path(__file__).parents[1]
+JOB = (
+    *("debug=smoke", "mentor.network.width=0.1", "student.width=0.1", "pool.crops=300", "trainer.precision=32-true"),
+    *("mentor.max_epochs=3", "attack.samples_per_epoch=1500", "trainer.max_epochs=6", "attack.recipe.dropout=0.3"),
+    *("trainer.checkpoint_minutes=0.001", "callbacks.progress_bar.refresh_rate=0"),
+)
+
+
+def carried_out(folder: Path, cache: Path, kills: int, *overrides: str) -> list[str]:
+    """A job in processes that are killed so often; what the script said."""
+    places = (f"paths.output_dir={folder}", f"paths.cache_dir={cache}")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.killed_again_and_again", str(kills), "7", *JOB, *places, *overrides],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    for key in ("train_seconds", "samples_per_second", "config"):
+        del result[key]
+    return result
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    weights: dict[str, torch.Tensor] = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
+    return weights
+
+
+@pytest.mark.parametrize(("attack", "kills"), [("composite", 20), ("standard", 6)])
+def test_a_job_killed_at_random_moments_ends_as_if_it_never_was(attack: str, kills: int, tmp_path: Path) -> None:
+    once, again = tmp_path / "once", tmp_path / "again"
+    carried_out(once, tmp_path / "cache of once", 0, f"attack={attack}")
+    said = carried_out(again, tmp_path / "cache of again", kills, f"attack={attack}")
+    print("\n".join(said))
+    assert sum("killed" in line for line in said) == kills
+    expected, result = result_of(once), result_of(again)
+    sent = sum(map(int, (again / "queries.txt").read_text().split()))
+    assert result["queries"].pop("repeated") == sent - result["queries"]["total"]
+    assert expected["queries"].pop("repeated") == 0
+    assert result == expected
+    for name, weight in weights_of(once).items():
+        assert torch.equal(weight, weights_of(again)[name]), name
+    with (once / "metrics.csv").open() as one, (again / "metrics.csv").open() as other:
+        assert list(csv.DictReader(one)) == list(csv.DictReader(other))
+    for folder in (again, tmp_path / "cache of again" / "mentors"):
+        left = [file.name for file in folder.rglob("*") if file.name.startswith(".") and file.name != ".lock"]
+        assert left == []
+
+
+def test_a_job_that_has_ended_is_not_trained_again(tmp_path: Path) -> None:
+    short = ("mentor.max_epochs=1", "trainer.max_epochs=1")
+    carried_out(tmp_path, tmp_path / "cache", 0, *short)
+    first, saved = result_of(tmp_path), (tmp_path / "last.ckpt").stat().st_mtime_ns
+    carried_out(tmp_path, tmp_path / "cache", 0, *short)
+    assert result_of(tmp_path) == first
+    assert (tmp_path / "last.ckpt").stat().st_mtime_ns == saved
+    carried_out(tmp_path, tmp_path / "cache", 0, *short, "trainer.resume=false")
+    assert result_of(tmp_path) == first
+    assert (tmp_path / "last.ckpt").stat().st_mtime_ns != saved
+    carried_out(tmp_path, tmp_path / "cache", 0, *short, "seed=1")  # another job in the same folder
+    assert result_of(tmp_path)["seed"] == 1
+    assert result_of(tmp_path)["queries"]["repeated"] == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
+def test_what_is_no_checkpoint_of_the_job_is_not_continued(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "last.ckpt"
+    checkpoints = Checkpoints(file, "job", 1)
+    assert checkpoints.resumable is None
+    if content is None:
+        torch.save({"job": "another"}, file)
+    else:
+        file.write_bytes(content)
+    assert checkpoints.resumable is None
+    torch.save({"job": "job"}, file)
+    assert checkpoints.resumable == file
