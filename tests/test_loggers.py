@@ -1,11 +1,13 @@
+import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import wandb
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
-from mimicbench.loggers import closed, weights_and_biases
+from mimicbench.loggers import closed, continue_curves, weights_and_biases
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +102,58 @@ def test_an_account_is_used_where_there_is_one(
     )
     assert logger._offline is offline
     assert logger._wandb_init["mode"] == ("offline" if offline else "online")
+
+
+def test_a_job_that_goes_on_is_the_same_run_and_a_new_one_another(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    first = job(folder, "one")
+    assert job(folder, "one") != first  # it left no checkpoint
+    (folder / "last.ckpt").touch()
+    last = (folder / "wandb_run_id.txt").read_text()
+    assert job(folder, "one") == last
+
+
+ROWS = [{"step": 4, "test/accuracy": 0.25}, {"step": 8, "test/accuracy": 0.5}, {"step": 8, "train/loss": 1.5}]
+
+
+def curve(folder: Path, rows: list[dict[str, Any]]) -> CSVLogger:
+    logger = CSVLogger(folder, "", "")
+    for row in rows:
+        step = row["step"]
+        logger.log_metrics({key: value for key, value in row.items() if key != "step"}, step)
+    logger.save()
+    return logger
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open() as file:
+        return [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_a_curve_goes_on_from_the_checkpoint(cut_off: bool, tmp_path: Path) -> None:
+    curve(tmp_path, [*ROWS, {"step": 12, "test/accuracy": 0.75}])
+    with (tmp_path / "metrics.csv").open("a") as file:
+        file.write("16,0.")  # cut off as it was written
+    if cut_off:  # and so was the copy of what was there
+        (tmp_path / "metrics.csv").rename(tmp_path / "metrics.earlier.csv")
+        (tmp_path / "metrics.csv").write_text("step,test/acc")
+    torch.save({"global_step": 8}, tmp_path / "last.ckpt")
+    logger = CSVLogger(tmp_path, "", "")
+    continue_curves([logger], tmp_path / "last.ckpt")
+    logger.log_metrics({"test/accuracy": 0.8}, 12)
+    logger.save()
+    expected = [*ROWS, {"step": 12, "test/accuracy": 0.8}]
+    assert rows_of(tmp_path) == [{key: str(value) for key, value in row.items()} for row in expected]
+    assert not (tmp_path / "metrics.earlier.csv").exists()
+
+
+def test_a_new_job_has_a_new_curve(tmp_path: Path) -> None:
+    curve(tmp_path, ROWS)
+    (tmp_path / "metrics.earlier.csv").touch()
+    logger = CSVLogger(tmp_path, "", "")
+    continue_curves([logger], None)
+    logger.log_metrics({"test/accuracy": 0.8}, 4)
+    logger.save()
+    assert rows_of(tmp_path) == [{"step": "4", "test/accuracy": "0.8"}]
+    assert not (tmp_path / "metrics.earlier.csv").exists()

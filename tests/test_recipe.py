@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
@@ -47,6 +47,9 @@ def test_one_cycle_rises_for_the_warmup_and_falls_to_nothing_at_the_last_step(st
     assert rates(recipe, steps, steps) == pytest.approx(expected, rel=1e-6)
 
 
+@example(steps=1, warmup=0.3)
+@example(steps=2, warmup=0.3)
+@example(steps=3, warmup=0.3)
 @given(steps=st.integers(1, 300), warmup=st.sampled_from([0.1, 0.2, 0.25, 0.3, 0.5, 0.9]))
 def test_one_cycle_works_for_any_number_of_steps(steps: int, warmup: float) -> None:
     seen = rates(make_recipe(learning_rate=0.05, schedule="one_cycle", warmup=warmup), steps, steps)

@@ -1,18 +1,20 @@
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mimicbench.results import FILE, Queries, Result, load, versions
+from mimicbench import results
+from mimicbench.results import FILE, Queries, Result, code, load, versions
 
 
 def make_result(**changes: Any) -> Result:
     names = {"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "mentor": "m", "student": "s"}
     figures = {"mentor_accuracy": 0.9, "student_accuracy": 0.81, "relative_accuracy": 0.9, "fidelity": 0.85}
     run = {"seed": 0, "epochs": 2, "sgd_steps": 8, "train_seconds": 1.5, "samples_per_second": 600.0}
-    about = {"device": "CPU", "precision": "32-true", "versions": versions(), "config": {"seed": 0}}
-    own = {"queries": Queries(1000, 990, None, 0)}
+    about = {"device": "CPU", "precision": "32-true", "threads": 2, "versions": versions(), "config": {"seed": 0}}
+    own = {"queries": Queries(1000, 990, None, 0), "code": {"commit": "abc", "dirty": False}}
     return Result(**{**names, **figures, **run, **about, **own, **changes})
 
 
@@ -24,7 +26,7 @@ def test_result_json_is_laid_out_as_promised(tmp_path: Path) -> None:
         *("device", "precision", "versions", "config"),
     }
     content = json.loads((tmp_path / FILE).read_text())
-    assert set(content) == promised | {"mentor"}
+    assert set(content) == promised | {"mentor", "threads", "code"}
     assert content["queries"] == {"total": 1000, "unique": 990, "budget": None, "repeated": 0}
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
@@ -40,6 +42,33 @@ def test_loads_finished_jobs_in_the_order_of_their_numbers(tmp_path: Path) -> No
     assert results["queries.total"].tolist() == [1000] * 3
     assert results["folder"].tolist() == [str(tmp_path / f"{number}-composite") for number in (0, 9, 10)]
     assert len(load(tmp_path, tmp_path)) == 6
+
+
+def git(folder: Path, *command: str) -> str:
+    own = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    return subprocess.run(["git", "-C", folder, *own, *command], capture_output=True, text=True, check=True).stdout
+
+
+def test_code_is_named_by_its_commit_and_whether_it_was_changed_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "results.py"
+    file.write_text("1")
+    monkeypatch.setattr(results, "__file__", str(file))
+    unknown = {"commit": None, "dirty": None}
+    assert code() == unknown
+    git(tmp_path, "init")
+    assert code() == unknown
+    git(tmp_path, "commit", "--allow-empty", "-m", "a")
+    assert code() == unknown  # installed into somebody else's checkout
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "b")
+    commit = git(tmp_path, "rev-parse", "HEAD").strip()
+    assert code() == {"commit": commit, "dirty": False}
+    file.write_text("2")
+    assert code() == {"commit": commit, "dirty": True}
+    monkeypatch.setenv("PATH", "")
+    assert code() == unknown
 
 
 def test_nothing_finished_is_an_empty_table(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from sklearn.metrics import accuracy_score
@@ -169,3 +170,9 @@ def test_a_result_is_left_only_by_a_job_that_finished(
 def test_a_run_that_would_not_measure_its_last_epoch_is_refused(needless: str, cache: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError):
         started(cache, tmp_path, needless)
+
+
+def test_two_processes_do_not_work_in_one_folder(cache: Path, tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match=r"Another process works in .*; wait for it, or"):
+        started(cache, tmp_path)
+    assert not (tmp_path / "result.json").exists()

@@ -72,6 +72,24 @@ def test_the_embedded_job_ends_with_a_table_and_a_result(
     assert metrics["step"].max() == 6
 
 
+def measured(folder: Path) -> dict[str, Any]:
+    result = result_of(folder)
+    for key in ("train_seconds", "samples_per_second"):
+        del result[key]
+    del result["config"]["paths"]["output_dir"]
+    del result["config"]["logger"]["csv"]["save_dir"]
+    return result
+
+
+def test_a_job_is_repeated_from_what_it_left(
+    job: tuple[subprocess.CompletedProcess[str], Path], cache: Path, tmp_path: Path
+) -> None:
+    saved = ["--config-dir", str(job[1] / ".hydra"), "--config-name", "config"]
+    again = train(cache, *saved, f"hydra.run.dir={tmp_path / 'again'}")
+    assert again.returncode == 0, again.stderr
+    assert measured(tmp_path / "again") == measured(job[1])
+
+
 def test_one_seed_gives_one_result(
     job: tuple[subprocess.CompletedProcess[str], Path], cache: Path, tmp_path: Path
 ) -> None:
@@ -79,14 +97,6 @@ def test_one_seed_gives_one_result(
     assert again.returncode == 0, again.stderr
     other = train(cache, *SHORT, "seed=1", f"hydra.run.dir={tmp_path / 'other'}")
     assert other.returncode == 0, other.stderr
-
-    def measured(folder: Path) -> dict[str, Any]:
-        result = result_of(folder)
-        for key in ("train_seconds", "samples_per_second"):
-            del result[key]
-        del result["config"]["paths"]["output_dir"]
-        del result["config"]["logger"]["csv"]["save_dir"]
-        return result
 
     assert measured(tmp_path / "again") == measured(job[1])
     assert losses_of(tmp_path / "again") == losses_of(job[1]) != losses_of(tmp_path / "other")

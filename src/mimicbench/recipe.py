@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, Positiv
 from pydantic.dataclasses import dataclass
 from torch import nn
 from torch.optim import SGD
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, StepLR
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -53,7 +53,8 @@ class Recipe:
         """
         if self.schedule == "step":
             return StepLR(optimizer, step_size=10, gamma=0.9)
-        steps = max(steps, 2)
+        if steps < 3:  # too few to rise and fall: all at the rate that a cycle begins with
+            return ConstantLR(optimizer, factor=1 / 25, total_iters=steps + 1)
         rising = max(self.warmup, min(1.0, 2 / steps))  # PyTorch divides by the rise less one step
         return OneCycleLR(
             optimizer, max_lr=self.learning_rate, total_steps=steps, pct_start=rising, cycle_momentum=False

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import subprocess
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -54,6 +55,9 @@ class Result:
         samples_per_second: Training samples by ``train_seconds``.
         device: Where it ran.
         precision: In which arithmetic.
+        threads: Of PyTorch on the CPU, where no other job took some.
+        code: ``commit`` that this code was checked out from, and whether it was ``dirty``, changed since; None each
+            where it was not checked out.
         versions: Of Python and of the packages that the numbers depend on.
         config: The whole configuration, resolved.
     """
@@ -76,6 +80,8 @@ class Result:
     samples_per_second: float
     device: str
     precision: str
+    threads: int
+    code: dict[str, Any]
     versions: dict[str, str]
     config: dict[str, Any]
 
@@ -95,6 +101,21 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in packages}
 
 
+def code() -> dict[str, Any]:
+    """The commit that this code was checked out from, and whether it was changed since."""
+    try:
+        _git("ls-files", "--error-unmatch", __file__)
+        commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+    return {"commit": commit.strip(), "dirty": bool(changes)}
+
+
+def _git(*command: str) -> str:
+    folder = str(Path(__file__).parent)
+    return subprocess.run(["git", "-C", folder, *command], capture_output=True, text=True, check=True).stdout
+
+
 def load(*folders: Path) -> pd.DataFrame:
     """The results under some folders, such as sweeps: one row a finished job, in the order of their paths.
 
@@ -102,7 +123,8 @@ def load(*folders: Path) -> pd.DataFrame:
         folders: Searched for ``result.json`` at any depth; files of that name that no job wrote are passed over.
 
     Returns:
-        Columns as the keys of ``result.json``, those of ``queries`` as ``queries.total`` and so on, and ``folder``.
+        Columns as the keys of ``result.json``, those of ``queries`` and ``code`` as ``queries.total`` and so on, and
+        ``folder``.
         ``versions`` and ``config`` stay dictionaries. Empty if nothing has finished.
     """
     own = {field.name for field in fields(Result)}
@@ -115,8 +137,8 @@ def load(*folders: Path) -> pd.DataFrame:
             continue
         if not isinstance(row, dict) or not own <= row.keys():
             continue  # another program's
-        queries = {f"queries.{key}": value for key, value in row.pop("queries").items()}
-        rows.append(row | queries | {"folder": str(file.parent)})
+        nested = {f"{name}.{key}": value for name in ("queries", "code") for key, value in row.pop(name).items()}
+        rows.append(row | nested | {"folder": str(file.parent)})
     return pd.DataFrame(rows)
 
 

@@ -27,7 +27,7 @@ from mimicbench.oracles.ledger import Ledger
 from mimicbench.pools import Pool
 from mimicbench.progress import ProgressNotes
 from mimicbench.resident import ResidentImages
-from mimicbench.results import FILE, Queries, Result, versions
+from mimicbench.results import FILE, Queries, Result, code, versions
 from mimicbench.schema import Config, arguments, build, check
 from mimicbench.sharing import SharedCores
 from mimicbench.stopwatch import Stopwatch
@@ -175,6 +175,8 @@ def _run(config: Config, folder: Path) -> Result:
         samples_per_second=job.student.samples / job.stopwatch.seconds,
         device=job.device,
         precision=job.hardware.precision,
+        threads=torch.get_num_threads(),
+        code=code(),
         versions=versions(),
         config=_plain(config),
     )

@@ -1,0 +1,58 @@
+"""Jobs that start at the same moment, on one machine with an empty cache."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+JOBS = 8
+JOB = (
+    *("debug=smoke", "mentor.network.width=0.1", "student.width=0.1", "pool.crops=300", "trainer.precision=32-true"),
+    *("attack.samples_per_epoch=256", "trainer.max_epochs=1", "callbacks.progress_bar.refresh_rate=0"),
+)
+SCRIPT = """
+import os, sys
+from omegaconf import OmegaConf
+from mimicbench.benchmarks.checkout import composed
+from mimicbench.run import run  # imported before the forks, so that all begin at once
+
+jobs = []
+for number in range(int(sys.argv[1])):
+    cfg = OmegaConf.create(composed([*sys.argv[2:], f"paths.output_dir={os.getcwd()}/{number}"]))
+    process = os.fork()
+    if process == 0:
+        try:
+            run(cfg)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    jobs.append(process)
+sys.exit(sum(os.waitpid(process, 0)[1] != 0 for process in jobs))
+"""
+
+
+def test_eight_jobs_share_one_mentor_and_one_pool(tmp_path: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    cache = tmp_path / "cache"
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(JOBS), *JOB, f"paths.cache_dir={cache}"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Another job is training this mentor" in done.stderr
+    assert done.stderr.count("Decoding photos: 100%") == 1
+    measured = []
+    for number in range(JOBS):
+        result = json.loads((tmp_path / str(number) / "result.json").read_text())
+        measured.append([result[key] for key in ("mentor_accuracy", "student_accuracy", "fidelity", "queries")])
+        assert "shared with other jobs" in result["device"] or result["device"] == "CPU, 1 threads"
+    assert measured == [measured[0]] * JOBS
+    assert len(list(cache.glob("mentors/*.ckpt"))) == 1
+    assert [file for file in cache.rglob(".*") if file.is_file() and not file.name.endswith(".lock")] == []
