@@ -70,6 +70,8 @@ def test_the_embedded_job_ends_with_a_table_and_a_result(
     metrics = pd.read_csv(folder / "metrics.csv")
     assert metrics["test/fidelity"].dropna().iloc[-1] == pytest.approx(result["fidelity"])
     assert metrics["step"].max() == 6
+    assert metrics["queries"].dropna().tolist() == [300, 600]
+    assert metrics["train/samples_per_second"].dropna().min() > 0
 
 
 def measured(folder: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from mimicbench.attacks import Attack
 from mimicbench.checkpoints import CHECKPOINT, AtomicCheckpointIO, Checkpoints
+from mimicbench.curves import Curves
 from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
 from mimicbench.files import require_writable
@@ -115,7 +116,9 @@ def assemble(config: Config) -> Job:
     checkpoints = Checkpoints(
         config.paths.output_dir / CHECKPOINT, shaped_by, minutes=config.trainer.checkpoint_minutes
     )
-    trainer = _trainer(config, hardware, attack.epochs, [sharing, stopwatch, notes, checkpoints])
+    trainer = _trainer(
+        config, hardware, attack.epochs, [sharing, stopwatch, Curves(oracle, stopwatch), notes, checkpoints]
+    )
     parts = (mentor, oracle, attack, student, trainer, stopwatch, sharing, checkpoints)
     return Job(config, hardware, *parts, mentor_accuracy)
 
