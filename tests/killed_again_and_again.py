@@ -1,6 +1,8 @@
 """Runs one job in processes that are killed at random moments, until it has ended; for ``test_checkpoints.py``.
 
-usage: python -m tests.killed_again_and_again KILLS SEED OVERRIDE…      prints where each process was killed
+usage: python -m tests.killed_again_and_again KILLS LONGEST OVERRIDE…
+
+Each process is killed within LONGEST seconds. A line for each is printed: at which step the student's checkpoint was.
 """
 
 import os
@@ -8,19 +10,21 @@ import random
 import signal
 import sys
 import time
+from pathlib import Path
 
+import torch
 from omegaconf import OmegaConf
 
 from mimicbench.benchmarks.checkout import composed
 from mimicbench.run import run  # imported before the forks, so that a process begins at once
 
-LONGEST = 2.0  # seconds until a kill
 
-
-def main(kills: int, seed: int, overrides: list[str]) -> None:
+def main(kills: int, longest: float, overrides: list[str]) -> None:
     cfg = OmegaConf.create(composed(overrides))
-    moments = random.Random(seed)
+    checkpoint = Path(cfg.paths.output_dir) / "last.ckpt"
+    moments = random.Random(7)
     for number in range(kills + 1):
+        step = torch.load(checkpoint, weights_only=True)["global_step"] if checkpoint.exists() else 0
         process = os.fork()
         if process == 0:
             try:
@@ -30,13 +34,13 @@ def main(kills: int, seed: int, overrides: list[str]) -> None:
                 os._exit(1)
             os._exit(0)
         if number < kills:
-            time.sleep(moments.uniform(0, LONGEST))
+            time.sleep(moments.uniform(0, longest))
             os.kill(process, signal.SIGKILL)
         _, status = os.waitpid(process, 0)
-        print(number, "killed" if os.WIFSIGNALED(status) else f"ended with {os.WEXITSTATUS(status)}", flush=True)
+        print(step, "killed" if os.WIFSIGNALED(status) else "ended", flush=True)
         if os.WIFEXITED(status):
             sys.exit(os.WEXITSTATUS(status))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -16,15 +18,19 @@ ROOT = Path(__file__).parents[1]
 JOB = (
     *("debug=smoke", "mentor.network.width=0.1", "student.width=0.1", "pool.crops=300", "trainer.precision=32-true"),
     *("mentor.max_epochs=3", "attack.samples_per_epoch=1500", "trainer.max_epochs=10", "attack.recipe.dropout=0.3"),
-    *("trainer.checkpoint_minutes=0.001", "callbacks.progress_bar.refresh_rate=0"),
+    *("trainer.checkpoint_minutes=0.001", "mentor.checkpoint_minutes=0.001", "mentor.samples_per_epoch=null"),
+    "callbacks.progress_bar.refresh_rate=0",
 )
 
 
-def carried_out(folder: Path, cache: Path, kills: int, *overrides: str) -> list[str]:
-    """A job in processes that are killed so often; what the script said."""
+STEPS = 12  # in an epoch of 1,500 samples
+
+
+def carried_out(folder: Path, cache: Path, kills: int, longest: float, *overrides: str) -> list[str]:
+    """A job in processes that are killed so often, each within ``longest`` seconds; what the script said."""
     places = (f"paths.output_dir={folder}", f"paths.cache_dir={cache}")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.killed_again_and_again", str(kills), "7", *JOB, *places, *overrides],
+        [sys.executable, "-m", "tests.killed_again_and_again", str(kills), str(longest), *JOB, *places, *overrides],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -51,37 +57,47 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
-@pytest.mark.parametrize(("attack", "kills"), [("composite", 20), ("standard", 6)])
+@pytest.mark.parametrize(("attack", "kills"), [("composite", 20), ("standard", 8)])
 def test_a_job_killed_at_random_moments_ends_as_if_it_never_was(attack: str, kills: int, tmp_path: Path) -> None:
     once, again = tmp_path / "once", tmp_path / "again"
-    carried_out(once, tmp_path / "cache of once", 0, f"attack={attack}")
-    said = carried_out(again, tmp_path / "cache of again", kills, f"attack={attack}")
-    print("\n".join(said))
-    assert sum("killed" in line for line in said) > kills / 2  # it may end before the last ones
+    start = monotonic()
+    carried_out(once, tmp_path / "cache of once", 0, 0, f"attack={attack}")
+    longest = (monotonic() - start) / 8
+    cache = tmp_path / (
+        "cache of again" if attack == "composite" else "cache of once"
+    )  # without a mentor, and with one
+    said = "\n".join(carried_out(again, cache, kills, longest, f"attack={attack}"))
+    ends = re.findall(r"(\d+) (killed|ended)$", said, re.MULTILINE)  # a progress bar may stand before it
+    print(ends)
+    assert sum(end == "killed" for _, end in ends) > kills / 2  # it may end before the last ones
+    steps = [int(step) for step, _ in ends]
+    assert steps == sorted(steps)
+    assert len(set(steps)) > 2  # it went on, and did not begin anew
+    assert any(step % STEPS for step in steps)  # also within an epoch
     expected, result = result_of(once), result_of(again)
-    sent = sum(map(int, (again / "queries.txt").read_text().split()))
+    sent = sum(map(int, (again / "queries.txt").read_text().split()[1:]))
     assert result["queries"].pop("repeated") == sent - result["queries"]["total"]
     assert expected["queries"].pop("repeated") == 0
     assert result == expected
     for name, weight in weights_of(once).items():
         assert torch.equal(weight, weights_of(again)[name]), name
     assert curves_of(once) == curves_of(again)
-    for folder in (again, tmp_path / "cache of again" / "mentors"):
+    for folder in (again, cache / "mentors"):
         left = [file.name for file in folder.rglob("*") if file.name.startswith(".") and file.name != ".lock"]
         assert left == []
 
 
 def test_a_job_that_has_ended_is_not_trained_again(tmp_path: Path) -> None:
     short = ("mentor.max_epochs=1", "trainer.max_epochs=1")
-    carried_out(tmp_path, tmp_path / "cache", 0, *short)
+    carried_out(tmp_path, tmp_path / "cache", 0, 0, *short)
     first, saved = result_of(tmp_path), (tmp_path / "last.ckpt").stat().st_mtime_ns
-    carried_out(tmp_path, tmp_path / "cache", 0, *short)
+    carried_out(tmp_path, tmp_path / "cache", 0, 0, *short)
     assert result_of(tmp_path) == first
     assert (tmp_path / "last.ckpt").stat().st_mtime_ns == saved
-    carried_out(tmp_path, tmp_path / "cache", 0, *short, "trainer.resume=false")
+    carried_out(tmp_path, tmp_path / "cache", 0, 0, *short, "trainer.resume=false")
     assert result_of(tmp_path) == first
     assert (tmp_path / "last.ckpt").stat().st_mtime_ns != saved
-    carried_out(tmp_path, tmp_path / "cache", 0, *short, "seed=1")  # another job in the same folder
+    carried_out(tmp_path, tmp_path / "cache", 0, 0, *short, "seed=1")  # another job in the same folder
     assert result_of(tmp_path)["seed"] == 1
     assert result_of(tmp_path)["queries"]["repeated"] == 0
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,6 +51,7 @@ class ProcessLauncher(Launcher):
             :class:`~mimicbench.errors.UserError`, which names all failed ones with the last lines of their logs.
         """
         # Imported here, for Hydra imports all its plugins for every command, and --help need not wait for PyTorch.
+        from mimicbench.results import FILE
         from mimicbench.sweeps.board import Board
         from mimicbench.sweeps.folders import SweepFolders, finished
 
@@ -67,7 +69,7 @@ class ProcessLauncher(Launcher):
             own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
             folder = folders.of(overrides, own, usual)
             command = self._command(number, overrides, folder, sweep)
-            job = ProcessJob(str(folder.relative_to(sweep)), folder, command)
+            job = ProcessJob(str(folder.relative_to(sweep)), folder, command, FILE)
             job.state = State.DONE if finished(folder) else State.WAITING
             jobs.append(job)
             returns.append(JobReturn(overrides=list(overrides), cfg=own, hydra_cfg=config, working_dir=str(Path.cwd())))
@@ -89,16 +91,15 @@ class ProcessLauncher(Launcher):
         return returns
 
     def _end(self, job: ProcessJob, returned: JobReturn) -> None:
-        from mimicbench.results import FILE
-
-        if job.state is State.DONE:
-            returned.return_value = json.loads((job.folder / FILE).read_text(encoding="utf-8"))
+        if job.state is State.DONE and job.product is not None:
+            returned.return_value = json.loads((job.folder / job.product).read_text(encoding="utf-8"))
             returned.status = JobStatus.COMPLETED
         else:
             returned.return_value = UserError(f"{job.name} failed; see {job.log}.")
             returned.status = JobStatus.FAILED
         assert returned.hydra_cfg is not None
-        self._context.callbacks.on_job_end(config=returned.hydra_cfg, job_return=returned)
+        if job.exit_code is not None:  # it ran now
+            self._context.callbacks.on_job_end(config=returned.hydra_cfg, job_return=returned)
 
     def _command(self, number: int, overrides: Sequence[str], folder: Path, sweep: Path) -> list[str]:
         hydra = self._config.hydra
@@ -133,7 +134,8 @@ def _is_sweeps_own(override: str) -> bool:
 
 def _quoted(value: str) -> str:
     """A value as Hydra's grammar takes any text."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    # A backslash escapes nothing but a quote, and itself before one.
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
     return f"'{escaped}'"
 
 

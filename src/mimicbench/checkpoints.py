@@ -9,12 +9,12 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
-from mimicbench.files import atomic
+from mimicbench.files import atomic, writing
 
 CHECKPOINT = "last.ckpt"
 """The student's, in its job's folder."""
 
-_JOB = "job"
+_JOB, _CODES = "job", "codes"
 
 
 class Checkpoints(Checkpoint):
@@ -26,11 +26,16 @@ class Checkpoints(Checkpoint):
         file: Where the state is kept.
         job: Names all that shapes the training; a checkpoint of another job is not continued.
         minutes: Between two checkpoints within an epoch.
+        code: Names the code that trains.
+
+    Attributes:
+        codes: Names of all the code that has trained so far.
     """
 
-    def __init__(self, file: Path, job: str, minutes: float) -> None:
+    def __init__(self, file: Path, job: str, minutes: float, code: str = "") -> None:
+        self.codes = [code]
         self.file = file
-        self._job = job
+        self.job = job
         self._seconds = 60 * minutes
         self._saved = monotonic()
 
@@ -43,11 +48,16 @@ class Checkpoints(Checkpoint):
             content = torch.load(self.file, map_location="cpu", weights_only=True, mmap=True)
         except Exception:  # a damaged file can make the unpickler fail in any way
             return None
-        return self.file if isinstance(content, dict) and content.get(_JOB) == self._job else None
+        return self.file if isinstance(content, dict) and content.get(_JOB) == self.job else None
 
     def on_save_checkpoint(self, trainer: L.Trainer, module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Say whose checkpoint it is."""
-        checkpoint[_JOB] = self._job
+        """Say whose checkpoint it is, and what made it."""
+        checkpoint[_JOB] = self.job
+        checkpoint[_CODES] = self.codes
+
+    def on_load_checkpoint(self, trainer: L.Trainer, module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Remember what made the earlier part."""
+        self.codes = list(dict.fromkeys([*checkpoint[_CODES], *self.codes]))
 
     def on_train_start(self, *_: Any) -> None:
         """Begin to wait."""
@@ -69,11 +79,22 @@ class Checkpoints(Checkpoint):
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes checkpoints whole or not at all; Lightning's own way moves them from another file system, unflushed."""
+    """Writes checkpoints whole or not at all; Lightning's own way moves them from another file system, unflushed.
+
+    Args:
+        key: The configuration key of the folder above them, for errors.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._key = key
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write one checkpoint to a local file."""
+        """Write one checkpoint to a local file.
+
+        Raises:
+            UserError: It cannot be written.
+        """
         file = Path(path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(file) as temporary:
+        with writing(file.parent, self._key), atomic(file) as temporary:
             torch.save(checkpoint, temporary)

@@ -11,7 +11,7 @@ from mimicbench.errors import UserError
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Write a file under a temporary name beside ``path``, then flush and rename it.
 
     If the body raises, the temporary file is removed and ``path`` is as it was. What a killed process left is removed
@@ -19,6 +19,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Args:
         path: The final name; its folder exists.
+        durable: Flush it to the disk, so that it outlives a machine that fails.
 
     Yields:
         The temporary name, with the suffix of ``path``.
@@ -30,8 +31,9 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{own}{os.getpid()}{path.suffix}")
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -92,12 +92,19 @@ class Learner(L.LightningModule):
             self._generator().set_state(self._random)
             self._random = None
 
+    @property
+    def learning_rate(self) -> float:
+        """The one of the next SGD step."""
+        return float(self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    @property
+    def mean_loss(self) -> float:
+        """Over the samples of the epoch so far; waits for the device."""
+        return float(self._loss) / max(self._loss_samples, 1)
+
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's mean loss and the learning rate, and advance a schedule that counts epochs."""
-        self.log("train/loss", self._loss / max(self._loss_samples, 1))
+        """Begin a new mean, and advance a schedule that counts epochs."""
         self._loss, self._loss_samples = 0.0, 0
-        self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
-        self._log_step()
         if self.recipe.schedule_unit == "epoch":
             scheduler = self.lr_schedulers()
             assert isinstance(scheduler, LRScheduler)

@@ -16,6 +16,8 @@ from mimicbench.files import atomic
 
 _METRICS = "metrics.csv"
 _EARLIER = "metrics.earlier.csv"
+_COLUMNS = {"step", "queries", "test/accuracy", "test/fidelity"}
+_COLUMNS |= {"train/loss", "train/learning_rate", "train/samples_per_second"}
 _RUN_ID = "wandb_run_id.txt"
 
 
@@ -84,12 +86,11 @@ def continue_curves(loggers: list[Logger], checkpoint: Path | None) -> None:
             continue
         current, earlier = Path(logger.log_dir) / _METRICS, Path(logger.log_dir) / _EARLIER
         if checkpoint is None:
-            current.unlink(missing_ok=True)
             earlier.unlink(missing_ok=True)
-            continue
-        if current.exists() and not earlier.exists():  # else it is a copy that was cut off
+        elif current.exists() and not earlier.exists():  # else it is a copy that was cut off
             current.replace(earlier)
-        if earlier.exists():
+        logger.experiment.metrics_keys = sorted(_COLUMNS)  # else the file is written anew where a column is added
+        if checkpoint is not None and earlier.exists():
             step = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["global_step"]
             logger.experiment.metrics = [row for row in _rows(earlier) if float(row["step"]) <= step]
             logger.save()

@@ -78,5 +78,5 @@ class ProgressNotes(L.Callback):
         note = Progress(
             self._stage, trainer.current_epoch + 1, epochs, share, left, None if accuracy is None else float(accuracy)
         )
-        with atomic(self._folder / FILE) as temporary:
+        with atomic(self._folder / FILE, durable=False) as temporary:
             temporary.write_text(json.dumps(asdict(note)), encoding="utf-8")

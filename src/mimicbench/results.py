@@ -57,7 +57,7 @@ class Result:
         precision: In which arithmetic.
         threads: Of PyTorch on the CPU, where no other job took some.
         code: ``commit`` that this code was checked out from, and whether it was ``dirty``, changed since; None each
-            where it was not checked out.
+            where it was not checked out. ``earlier`` names what other code trained before a kill.
         versions: Of Python and of the packages that the numbers depend on.
         config: The whole configuration, resolved.
     """
@@ -106,14 +106,22 @@ def code() -> dict[str, Any]:
     try:
         _git("ls-files", "--error-unmatch", __file__)
         commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+        added = _git("status", "--porcelain", "--", ":/src", ":/conf")
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}
-    return {"commit": commit.strip(), "dirty": bool(changes)}
+    return {"commit": commit.strip(), "dirty": bool(changes or added)}
+
+
+def described(source: dict[str, Any]) -> str:
+    """What :func:`code` returns, in a word."""
+    return f"{source['commit']}{' and changes' if source['dirty'] else ''}"
 
 
 def _git(*command: str) -> str:
     folder = str(Path(__file__).parent)
-    return subprocess.run(["git", "-C", folder, *command], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["git", "--no-optional-locks", "-C", folder, *command], capture_output=True, text=True, check=True
+    ).stdout
 
 
 def load(*folders: Path) -> pd.DataFrame:
@@ -127,7 +135,7 @@ def load(*folders: Path) -> pd.DataFrame:
         ``folder``.
         ``versions`` and ``config`` stay dictionaries. Empty if nothing has finished.
     """
-    own = {field.name for field in fields(Result)}
+    own = {field.name for field in fields(Result)} - {"threads", "code"}  # which older results lack
     files = [file for folder in folders for file in sorted(folder.rglob(FILE), key=_natural)]
     rows = []
     for file in files:
@@ -137,7 +145,7 @@ def load(*folders: Path) -> pd.DataFrame:
             continue
         if not isinstance(row, dict) or not own <= row.keys():
             continue  # another program's
-        nested = {f"{name}.{key}": value for name in ("queries", "code") for key, value in row.pop(name).items()}
+        nested = {f"{name}.{key}": value for name in ("queries", "code") for key, value in row.pop(name, {}).items()}
         rows.append(row | nested | {"folder": str(file.parent)})
     return pd.DataFrame(rows)
 

@@ -1,6 +1,8 @@
 """One job, from its configuration to its ``result.json``: the only place that builds what the configuration names."""
 
 import logging
+import signal
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ import torch
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
+from mimicbench import progress
 from mimicbench.attacks import Attack
 from mimicbench.checkpoints import CHECKPOINT, AtomicCheckpointIO, Checkpoints
 from mimicbench.curves import Curves
@@ -24,11 +27,11 @@ from mimicbench.hardware import Hardware, limit_threads
 from mimicbench.loggers import closed, continue_curves
 from mimicbench.mentors import Mentor
 from mimicbench.oracles import Oracle
-from mimicbench.oracles.ledger import Ledger
+from mimicbench.oracles.ledger import LEDGER, Ledger
 from mimicbench.pools import Pool
 from mimicbench.progress import ProgressNotes
 from mimicbench.resident import ResidentImages
-from mimicbench.results import FILE, Queries, Result, code, versions
+from mimicbench.results import FILE, Queries, Result, code, described, versions
 from mimicbench.schema import Config, arguments, build, check
 from mimicbench.sharing import SharedCores
 from mimicbench.stopwatch import Stopwatch
@@ -53,6 +56,7 @@ class Job:
         stopwatch: How long it has learned.
         sharing: Whether it had the machine to itself.
         checkpoints: Where it goes on if it was cut off.
+        code: What carries it out.
         mentor_accuracy: The mentor's, on the task's test images.
     """
 
@@ -66,6 +70,7 @@ class Job:
     stopwatch: Stopwatch
     sharing: SharedCores
     checkpoints: Checkpoints
+    code: dict[str, Any]
     mentor_accuracy: float
 
     @property
@@ -80,6 +85,7 @@ def assemble(config: Config) -> Job:
     Raises:
         UserError: A mistake in the configuration or in the data; its sentence says which.
     """
+    source = code()  # now, for it may change while the job runs
     limit_threads()
     _quieten()
     hardware = Hardware.choose(config.trainer.accelerator, config.trainer.precision, config.trainer.sgd_step)
@@ -113,13 +119,13 @@ def assemble(config: Config) -> Job:
     stopwatch, sharing = Stopwatch(), SharedCores.of(hardware, config.paths)
     notes = ProgressNotes(config.paths.output_dir, "student")
     shaped_by = fingerprint(mentor.fingerprint, pool.fingerprint, hardware.precision, _shaping(config), versions())
-    checkpoints = Checkpoints(
-        config.paths.output_dir / CHECKPOINT, shaped_by, minutes=config.trainer.checkpoint_minutes
-    )
-    trainer = _trainer(
-        config, hardware, attack.epochs, [sharing, stopwatch, Curves(oracle, stopwatch), notes, checkpoints]
-    )
-    parts = (mentor, oracle, attack, student, trainer, stopwatch, sharing, checkpoints)
+    file, minutes = config.paths.output_dir / CHECKPOINT, config.trainer.checkpoint_minutes
+    checkpoints = Checkpoints(file, shaped_by, minutes, described(source))
+    if checkpoints.resumable is None:  # before there are loggers, which would go on from it
+        file.unlink(missing_ok=True)
+    own = [sharing, stopwatch, Curves(oracle, stopwatch), notes, checkpoints]
+    trainer = _trainer(config, hardware, attack.epochs, own)
+    parts = (mentor, oracle, attack, student, trainer, stopwatch, sharing, checkpoints, source)
     return Job(config, hardware, *parts, mentor_accuracy)
 
 
@@ -138,17 +144,22 @@ def run(cfg: DictConfig) -> Result:
     config = check(cfg)
     folder = config.paths.output_dir
     require_writable(folder, "paths.output_dir")
-    with _alone(folder):
-        return _run(config, folder)
+    try:
+        with _alone(folder):
+            return _run(config, folder)
+    except SystemExit as end:
+        sys.exit(end.code or 128 + signal.SIGTERM)  # Lightning ends with 0 when it is told to terminate
 
 
 def _run(config: Config, folder: Path) -> Result:
     (folder / FILE).unlink(missing_ok=True)  # a job without one did not finish
+    (folder / progress.FILE).unlink(missing_ok=True)
     if not config.trainer.resume:
         (folder / CHECKPOINT).unlink(missing_ok=True)
+        (folder / LEDGER).unlink(missing_ok=True)
     job = assemble(config)
     checkpoint = job.checkpoints.resumable
-    job.oracle.ledger = Ledger(folder / "queries.txt", fresh=checkpoint is None)
+    job.oracle.ledger = Ledger(folder / LEDGER, job.checkpoints.job)
     with closed(job.trainer.loggers):
         continue_curves(job.trainer.loggers, checkpoint)
         for logger in job.trainer.loggers:
@@ -179,7 +190,7 @@ def _run(config: Config, folder: Path) -> Result:
         device=job.device,
         precision=job.hardware.precision,
         threads=torch.get_num_threads(),
-        code=code(),
+        code=job.code | {"earlier": job.checkpoints.codes[:-1]},
         versions=versions(),
         config=_plain(config),
     )
@@ -203,8 +214,9 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _shaping(config: Config) -> dict[str, Any]:
     """The part of a configuration that shapes the student."""
-    incidental = {"paths", "logger", "callbacks"}
-    return config.model_dump(mode="json", exclude=incidental) | {"trainer": {"max_epochs": config.trainer.max_epochs}}
+    outside: Any = {"paths": True, "logger": True, "callbacks": True}
+    kept = {"resume", "checkpoint_minutes", "enable_model_summary", "num_sanity_val_steps", "log_every_n_steps"}
+    return config.model_dump(mode="json", exclude=outside | {"trainer": kept})
 
 
 def _quieten() -> None:
@@ -221,7 +233,7 @@ def _trainer(config: Config, hardware: Hardware, epochs: int, own: list[L.Callba
     extra = {
         "logger": loggers,
         "callbacks": [*callbacks, *own],
-        "plugins": [AtomicCheckpointIO()],
+        "plugins": [AtomicCheckpointIO("paths.output_dir")],
         "reload_dataloaders_every_n_epochs": 1,
     }
     trainer: L.Trainer = build("trainer", config.trainer.lightning() | settled | extra)

@@ -49,6 +49,7 @@ class TrainerSection(BaseModel):
     devices: Literal[1]
     check_val_every_n_epoch: Literal[1] = 1  # the last epoch is the result
     limit_val_batches: Annotated[int | float, Field(gt=0)] = 1.0
+    limit_train_batches: Annotated[float, Field(ge=1, le=1)] = 1.0  # use attack.samples_per_epoch
     accumulate_grad_batches: Literal[1] = 1  # the student takes its own steps, attack.recipe.batch_size samples each
     gradient_clip_val: None = None
     fast_dev_run: Literal[False] = False  # use debug=smoke

@@ -48,6 +48,14 @@ class SharedCores(L.Callback):
         alone = hardware.device.type != "cpu" or hardware.sgd_step == "compiled"
         return cls(folder / fingerprint(allowed), 1 if alone else min(torch.get_num_threads(), cores()))
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on must know."""
+        return {"shared": self.shared}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remember it."""
+        self.shared |= state_dict["shared"]
+
     def on_train_batch_start(self, *_: Any) -> None:
         """Divide the cores anew."""
         if self._most > 1:

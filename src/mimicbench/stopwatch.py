@@ -8,7 +8,7 @@ import torch
 
 
 class Stopwatch(L.Callback):
-    """Adds up the wall time of the training epochs: asking included, evaluation and checkpoints not.
+    """Adds up the wall time of the training epochs: asking and checkpoints within included, evaluation not.
 
     Attributes:
         seconds: So far.

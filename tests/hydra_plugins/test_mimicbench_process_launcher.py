@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hydra_plugins.mimicbench_process_launcher import ProcessLauncher, _is_sweeps_own, _quoted
 from mimicbench.errors import UserError
@@ -66,11 +69,12 @@ def test_a_job_sees_the_sweeps_config_files_and_hydra_options(cache: Path, tmp_p
     (tmp_path / "own" / "oracle" / "mine.yaml").write_text(
         "name: mine\n_target_: mimicbench.oracles.softmax.Softmax\nbudget: null\n"
     )
-    options = ["--config-dir", str(tmp_path / "own"), "+hydra.job.env_set.OF_THE_JOB=1"]
+    (tmp_path / "own" / "mine.yaml").write_text("defaults: [train, _self_]\nseed: 5\n")
+    options = ["--config-dir", str(tmp_path / "own"), "--config-name", "mine", "+hydra.job.env_set.OF_THE_JOB=1"]
     done = train(cache, "-m", *options, *ONE, "oracle=mine", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     assert done.returncode == 0, done.stderr
     ((name, result),) = results_of(tmp_path / "sweep").items()
-    assert result["oracle"] == "mine"
+    assert (result["oracle"], result["seed"]) == ("mine", 5)
     assert "OF_THE_JOB" in (tmp_path / "sweep" / name / ".hydra" / "hydra.yaml").read_text()
 
 
@@ -99,6 +103,11 @@ def test_more_gpus_a_job_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None
         ProcessLauncher(None, 3)._slots()
     with pytest.raises(UserError, match=r"should be 1 or more"):
         ProcessLauncher(0, 1)
+
+
+@given(st.text("ab'\\\\ =,$[]{}\"#", max_size=8))
+def test_any_text_passes_through_hydras_grammar(text: str) -> None:
+    assert OverridesParser.create().parse_override(f"key={_quoted(text)}").value() == text
 
 
 @pytest.mark.parametrize(

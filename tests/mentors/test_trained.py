@@ -19,13 +19,19 @@ from mimicbench.tasks import Task
 from tests.making import make_paths
 from tests.standins import BFLOAT16, FLOAT32, make_recipe, make_task, spied
 
+NONE = {"augment": None, "checkpoint": None, "checkpoint_minutes": 5.0}
 NETWORK = {"_target_": "mimicbench.networks.vgg.VGG16", "width": 0.05, "batch_norm": True}
 
 
 def train(paths: Paths, task: Task | None = None, hardware: Hardware = FLOAT32, **changes: Any) -> Mentor:
     recipe = make_recipe(batch_size=8, learning_rate=0.05, schedule="one_cycle")
     own = {"network": NETWORK, "seed": 0, "max_epochs": 1, "samples_per_epoch": None, "recipe": recipe}
-    return trained(task or make_task(), paths, hardware, **{**own, "augment": None, "checkpoint": None, **changes})
+    return trained(
+        task or make_task(),
+        paths,
+        hardware,
+        **{**own, **NONE, **changes},
+    )
 
 
 def kept(paths: Paths) -> list[Path]:

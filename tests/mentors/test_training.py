@@ -12,8 +12,8 @@ from tests.standins import CPU, make_task
 def chunks(epoch: int, augment: Augmentation | None = None, seed: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
     source = TaskChunks(make_task(30), CPU, seed, augment, 4)
     source.trainer = SimpleNamespace(current_epoch=epoch)  # type: ignore[assignment]
-    made = list(source)
-    assert len(source) == len(made)
+    made = list(source.train_dataloader())
+    assert len(source.train_dataloader()) == len(made)
     return made
 
 
@@ -33,9 +33,9 @@ def test_an_epoch_has_each_training_image_once_with_its_own_class() -> None:
 def test_a_short_epoch_is_the_beginning_of_a_whole_one() -> None:
     source = TaskChunks(make_task(30), CPU, 0, None, 4, samples=40)
     source.trainer = SimpleNamespace(current_epoch=2)  # type: ignore[assignment]
-    made = list(source)
+    made = list(source.train_dataloader())
     assert [len(images) for images, _ in made] == [32, 8]
-    assert len(source) == 2
+    assert len(source.train_dataloader()) == 2
     whole = torch.cat([images for images, _ in chunks(2)])
     assert torch.equal(torch.cat([images for images, _ in made]), whole[:40])
 

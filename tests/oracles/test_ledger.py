@@ -11,19 +11,19 @@ from tests.standins import SpyMentor
 
 def test_it_outlives_the_process_that_wrote_it(tmp_path: Path) -> None:
     file = tmp_path / "new" / "queries.txt"
-    first = Ledger(file, fresh=True)
+    first = Ledger(file, "job")
     assert first.total == 0
     first.note(3)
     first.note(4)
-    second = Ledger(file, fresh=False)
+    second = Ledger(file, "job")
     second.note(5)
     assert second.total == 12
-    assert Ledger(file, fresh=True).total == 0
+    assert Ledger(file, "another").total == 0
 
 
 def test_an_oracle_notes_what_it_sends_and_not_what_it_refuses(tmp_path: Path) -> None:
     oracle = Label(SpyMentor(), budget=5)
-    oracle.ledger = Ledger(tmp_path / "queries.txt", fresh=True)
+    oracle.ledger = Ledger(tmp_path / "queries.txt", "job")
     oracle.ask(torch.rand(3, 3, 4, 4))
     with pytest.raises(QueryBudgetExceeded):
         oracle.ask(torch.rand(3, 3, 4, 4))

@@ -45,6 +45,23 @@ def test_each_job_has_a_line_on_a_terminal(tmp_path: Path) -> None:
     assert f"failed, see {tmp_path}/failed/job.log" in printed
 
 
+def test_more_jobs_than_lines_are_counted(tmp_path: Path) -> None:
+    console = Console(file=StringIO(), force_terminal=True, width=200, height=6)
+    with Board(jobs_in(tmp_path), console):
+        pass
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert EXPECTED["runs"] in printed
+    assert EXPECTED["done"] not in printed
+    assert "1 waiting, 2 running, 2 done, 1 failed" in printed
+
+
+def test_names_are_no_markup(tmp_path: Path) -> None:
+    console = Console(file=StringIO(), width=200)
+    with Board([], console) as board:
+        board.changed(ProcessJob("a[/x][bold]", tmp_path, []))
+    assert console.file.getvalue() == "a[/x][bold]: waiting\n"  # type: ignore[attr-defined]
+
+
 def test_each_change_is_a_line_elsewhere(tmp_path: Path) -> None:
     console = Console(file=StringIO(), width=20)
     jobs = jobs_in(tmp_path)

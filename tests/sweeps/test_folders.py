@@ -47,6 +47,21 @@ def test_another_job_never_gets_it(overrides: list[str], cfg: DictConfig, tmp_pa
     assert SweepFolders(tmp_path).of(overrides, cfg, "0-a") == tmp_path / "0-a_2"
 
 
+def test_overrides_may_hold_interpolations(tmp_path: Path) -> None:
+    overrides = ["rate=${seed}", "place=${oc.env:HOME}", "other=${hydra:nowhere}"]
+    folder = begin(tmp_path / "0-a", overrides, config(seed=0))
+    assert SweepFolders(tmp_path).of(overrides, config(seed=0), "1-a") == folder
+
+
+def test_a_result_on_other_data_is_another_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = config(paths={"data_dir": "${oc.env:DATA}"})
+    folder = begin(tmp_path / "0-a", [], cfg, ends=True)
+    (folder / "result.json").write_text('{"config": {"paths": {"data_dir": "one"}}}')
+    for place, expected in (("one", folder), ("other", tmp_path / "0-a_2")):
+        monkeypatch.setenv("DATA", place)
+        assert SweepFolders(tmp_path).of([], cfg, "0-a") == expected
+
+
 def test_equal_jobs_of_one_sweep_get_folders_of_their_own(tmp_path: Path) -> None:
     begin(tmp_path / "0-a", ["seed=0"], config(seed=0))
     folders = SweepFolders(tmp_path)

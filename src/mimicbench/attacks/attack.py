@@ -1,13 +1,14 @@
 """What all attacks share: a plan within the budget, and chunks for the student."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
 
+from mimicbench.chunks import Chunks
 from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
 from mimicbench.learner import Chunk
@@ -119,10 +120,11 @@ class Attack(L.LightningDataModule, ABC):
         return sum(-(-self.samples(epoch) // self.recipe.batch_size) for epoch in range(self.epochs))
 
     @final
-    def train_dataloader(self) -> "EpochChunks":
+    def train_dataloader(self) -> Chunks:
         """The chunks of the current epoch."""
         assert self.trainer is not None
-        return EpochChunks(self, self.trainer.current_epoch)
+        epoch = self.trainer.current_epoch
+        return Chunks(self.samples(epoch), self.chunk_size, partial(self.chunk, epoch))
 
     @final
     def val_dataloader(self) -> Evaluation:
@@ -133,32 +135,3 @@ class Attack(L.LightningDataModule, ABC):
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Chunks are made on the device."""
         return batch
-
-
-class EpochChunks:
-    """The chunks of one epoch, in order; Lightning saves how many were taken, and goes on from there."""
-
-    def __init__(self, attack: Attack, epoch: int) -> None:
-        self._attack = attack
-        self._epoch = epoch
-        self._samples = attack.samples(epoch)
-        self._skipped = 0
-        self._taken = 0
-
-    def state_dict(self) -> dict[str, Any]:
-        """How many chunks were taken."""
-        return {"taken": self._taken}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Begin the next walk through the epoch after the chunks that were taken."""
-        self._skipped = state_dict["taken"]
-
-    def __len__(self) -> int:
-        return -(-self._samples // self._attack.chunk_size)
-
-    def __iter__(self) -> Iterator[Chunk]:
-        size = self._attack.chunk_size
-        self._taken, self._skipped = self._skipped, 0
-        for start in range(self._taken * size, self._samples, size):
-            self._taken += 1
-            yield self._attack.chunk(self._epoch, start, min(start + size, self._samples))

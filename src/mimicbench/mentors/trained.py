@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
 from filelock import FileLock, Timeout
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from mimicbench import __version__
 from mimicbench.augmentation import Augmentation
@@ -29,8 +29,6 @@ from mimicbench.schema import build
 from mimicbench.sharing import SharedCores
 from mimicbench.tasks import Task
 
-_CHECKPOINT_MINUTES = 5.0  # between two checkpoints within an epoch
-
 _TRAINING = "1"  # raise it when the same configuration trains to another mentor, so that old ones are not used
 
 
@@ -46,6 +44,7 @@ def trained(
     recipe: Recipe,
     augment: Augmentation | None,
     checkpoint: Path | None,
+    checkpoint_minutes: PositiveFloat,
 ) -> Mentor:
     """A mentor for ``task``: from ``checkpoint``, else from the cache, else trained now and cached.
 
@@ -62,6 +61,7 @@ def trained(
         recipe: How it is trained.
         augment: How its training images are changed, if at all.
         checkpoint: A Lightning checkpoint to use instead, of a module that holds such a network as ``network``.
+        checkpoint_minutes: Between two checkpoints within an epoch, from which a killed training goes on.
 
     Raises:
         UserError: The checkpoint is missing, unsafe, or of another architecture; the cache cannot be written.
@@ -85,7 +85,9 @@ def trained(
                 chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch)
                 steps = max_epochs * -(-chunks.samples // recipe.batch_size)
                 learner = MentorTraining(hardware.fast(module), recipe, steps, len(task.classes), hardware.recorder)
-                _train(learner, chunks, max_epochs, hardware, paths, checkpoint)
+                unfinished = Checkpoints(checkpoint.with_suffix(".unfinished"), checkpoint.stem, checkpoint_minutes)
+                _train(learner, chunks, max_epochs, hardware, paths, unfinished, checkpoint)
+            checkpoint.with_suffix(".unfinished").unlink(missing_ok=True)
         try:
             load_network(module, checkpoint, "paths.cache_dir")
         except UserError:
@@ -114,9 +116,14 @@ def _alone(checkpoint: Path) -> Iterator[None]:
 
 
 def _train(
-    learner: MentorTraining, chunks: TaskChunks, epochs: int, hardware: Hardware, paths: Paths, checkpoint: Path
+    learner: MentorTraining,
+    chunks: TaskChunks,
+    epochs: int,
+    hardware: Hardware,
+    paths: Paths,
+    unfinished: Checkpoints,
+    checkpoint: Path,
 ) -> None:
-    unfinished = Checkpoints(checkpoint.with_suffix(".unfinished"), checkpoint.stem, _CHECKPOINT_MINUTES)
     notes = ProgressNotes(paths.output_dir, "mentor")
     trainer = L.Trainer(
         accelerator=hardware.accelerator,
@@ -127,9 +134,8 @@ def _train(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         callbacks=[ProgressBar(learner="Mentor"), SharedCores.of(hardware, paths), notes, unfinished],
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO("paths.cache_dir")],
+        reload_dataloaders_every_n_epochs=1,
     )
-    with writing(checkpoint.parent, "paths.cache_dir"):
-        trainer.fit(learner, datamodule=chunks, ckpt_path=unfinished.resumable)
-        trainer.save_checkpoint(checkpoint, weights_only=True)
-        unfinished.file.unlink()
+    trainer.fit(learner, datamodule=chunks, ckpt_path=unfinished.resumable)
+    trainer.save_checkpoint(checkpoint, weights_only=True)

@@ -1,6 +1,6 @@
 """How a mentor learns its task."""
 
-from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from mimicbench.augmentation import Augmentation
+from mimicbench.chunks import Chunks
 from mimicbench.counter_rng import permutation
 from mimicbench.evaluation import Batch, Evaluation
 from mimicbench.learner import Chunk, Learner
@@ -55,13 +56,14 @@ class TaskChunks(L.LightningDataModule):
         self._evaluation = Evaluation(ResidentImages(task.test.images, device), labels, labels)
         self._seed = seed
         self._augment = augment
-        self._chunk = batch_size * _BATCHES_PER_CHUNK
+        self._size = batch_size * _BATCHES_PER_CHUNK
         self.samples = min(samples or len(self._images), len(self._images))
         """Images in an epoch."""
 
-    def train_dataloader(self) -> "TaskChunks":
+    def train_dataloader(self) -> Chunks:
         """Chunks of the current epoch."""
-        return self
+        assert self.trainer is not None
+        return Chunks(self.samples, self._size, partial(self._chunk, self.trainer.current_epoch))
 
     def val_dataloader(self) -> Evaluation:
         """The test images."""
@@ -71,16 +73,10 @@ class TaskChunks(L.LightningDataModule):
         """Chunks are made on the device."""
         return batch
 
-    def __len__(self) -> int:
-        return -(-self.samples // self._chunk)
-
-    def __iter__(self) -> Iterator[Chunk]:
-        assert self.trainer is not None
-        epoch = self.trainer.current_epoch
-        order = permutation(self._seed, epoch, len(self._images))[: self.samples]
-        indices = torch.tensor(order, device=self._images.device).split(self._chunk)
-        for start, index in zip(range(0, self.samples, self._chunk), indices, strict=True):
-            images = self._images.take(index)
-            if self._augment is not None:
-                images = self._augment(images, self._seed, epoch, start)
-            yield images, self._targets[index]
+    def _chunk(self, epoch: int, start: int, stop: int) -> Chunk:
+        order = permutation(self._seed, epoch, len(self._images))[start:stop]
+        index = torch.tensor(order, device=self._images.device)
+        images = self._images.take(index)
+        if self._augment is not None:
+            images = self._augment(images, self._seed, epoch, start)
+        return images, self._targets[index]

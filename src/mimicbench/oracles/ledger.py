@@ -2,22 +2,29 @@
 
 from pathlib import Path
 
+from mimicbench.files import atomic
+
+LEDGER = "queries.txt"
+"""In a job's folder."""
+
 
 class Ledger:
     """A file with one line for each query that was sent: how many images it held.
 
-    Lines are handed to the operating system at once, so that they outlive a process that is killed.
+    Lines are handed to the operating system at once, so that they outlive a process that is killed. The first names the
+    job.
 
     Args:
-        file: Goes on where an earlier process of the same run left it.
-        fresh: Begin anew instead.
+        file: Goes on where an earlier process of the same job left it.
+        job: Names the job; the lines of another one are dropped.
     """
 
-    def __init__(self, file: Path, fresh: bool) -> None:
+    def __init__(self, file: Path, job: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self._file = file
-        if fresh:
-            file.unlink(missing_ok=True)
+        if not file.exists() or file.read_text(encoding="ascii").partition("\n")[0] != job:
+            with atomic(file) as temporary:
+                temporary.write_text(f"{job}\n", encoding="ascii")
 
     def note(self, count: int) -> None:
         """Write a line."""
@@ -27,6 +34,5 @@ class Ledger:
     @property
     def total(self) -> int:
         """Images in all queries so far."""
-        if not self._file.exists():
-            return 0
-        return sum(int(line) for line in self._file.read_text(encoding="ascii").split())
+        _job, *lines = self._file.read_text(encoding="ascii").split()
+        return sum(map(int, lines))

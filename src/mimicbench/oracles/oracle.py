@@ -19,7 +19,8 @@ class Oracle(ABC):
 
     Args:
         mentor: What answers.
-        budget: Most images that it will ever answer; None for no limit.
+        budget: Most images that it answers for one training; None for no limit. What a killed process asked and had
+            not yet learned is asked again on top of it.
     """
 
     def __init__(self, mentor: Mentor, *, budget: PositiveInt | None) -> None:

@@ -1,12 +1,14 @@
 """What a sweep shows on the terminal while it runs: one line a job."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from mimicbench.progress import Progress
 from mimicbench.results import FILE
@@ -24,6 +26,7 @@ class Board:
     def __init__(self, jobs: Sequence[ProcessJob], console: Console | None = None) -> None:
         self._jobs = jobs
         self._console = console or Console(stderr=True)
+        self._ended: dict[str, str] = {}
         self._live = (
             Live(self._table(), console=self._console, auto_refresh=False) if self._console.is_terminal else None
         )
@@ -45,19 +48,32 @@ class Board:
         if self._live:
             self._live.update(self._table(), refresh=True)
         elif job is not None:
-            self._console.print(f"{job.name}: {_described(job)}", highlight=False, soft_wrap=True)
+            self._console.print(f"{job.name}: {_described(job)}", highlight=False, markup=False, soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 3))
-        for job in self._jobs:
-            table.add_row(job.name, _described(job))
+        room = self._console.height - 3
+        shown = self._jobs if len(self._jobs) <= room else [one for one in self._jobs if one.state is State.RUNNING]
+        for job in shown[:room]:
+            table.add_row(Text(job.name), Text(self._line(job)))
+        if len(shown) < len(self._jobs):
+            counts = Counter(job.state.value for job in self._jobs)
+            table.add_row("all", ", ".join(f"{count} {state}" for state, count in counts.items()))
         return table
+
+    def _line(self, job: ProcessJob) -> str:
+        if job.state in (State.DONE, State.FAILED):  # it changes no more, and its files need not be read again
+            return self._ended.setdefault(job.name, _described(job))
+        return _described(job)
 
 
 def _described(job: ProcessJob) -> str:
     if job.state is State.DONE:
-        result = json.loads((job.folder / FILE).read_text(encoding="utf-8"))
         how = "done already" if job.exit_code is None else f"done in {_duration(job.seconds)}"
+        try:
+            result = json.loads((job.folder / FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return how
         return f"{how}{_accuracy(result['student_accuracy'])}, fidelity {result['fidelity']:.2%}"
     if job.state is State.FAILED:
         return f"failed, see {job.log}"

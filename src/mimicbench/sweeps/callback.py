@@ -41,6 +41,7 @@ class Sweep(Callback):
 def _show(folder: Path) -> None:
     finished = results.load(folder)
     if len(finished):
+        table.write_summary(finished, folder)
         table.show(finished)
         print(f"{folder}/summary.csv and summary.md hold the same.")
 

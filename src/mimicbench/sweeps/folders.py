@@ -1,9 +1,11 @@
 """Which folder a job of a sweep works in: its own of an earlier try, or a new one."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from mimicbench.results import FILE
@@ -45,7 +47,7 @@ class SweepFolders:
             usual: What a new folder is called, below the sweep's; the name gets a number where it is taken.
         """
         folder = self._known.get((tuple(overrides), OmegaConf.to_yaml(config)))
-        if folder is None or folder in self._taken:
+        if folder is None or folder in self._taken or not _on_the_same_data(folder, config):
             folder = self._sweep / usual
             number = 2
             while folder in self._taken or _saved_overrides(folder) is not None:
@@ -60,10 +62,18 @@ def finished(folder: Path) -> bool:
     return (folder / FILE).exists()
 
 
+def _on_the_same_data(folder: Path, config: DictConfig) -> bool:
+    """Whether the job that finished in a folder, if one did, read where this one would: the environment may say it."""
+    if not finished(folder):
+        return True
+    done = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    return bool(done.get("config", {}).get("paths", {}).get("data_dir") == OmegaConf.select(config, "paths.data_dir"))
+
+
 def _saved_overrides(folder: Path) -> tuple[str, ...] | None:
     """A job's own overrides as Hydra saved them; None if no job has begun here, or it was cut off while it began."""
     try:
-        saved = OmegaConf.load(folder / _OVERRIDES)
-    except (OSError, ValueError, YAMLError):
+        saved = OmegaConf.to_container(OmegaConf.load(folder / _OVERRIDES), resolve=False)
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
         return None
-    return tuple(map(str, saved)) if isinstance(saved, ListConfig) else None
+    return tuple(map(str, saved)) if isinstance(saved, list) else None

@@ -1,8 +1,10 @@
 """Jobs as processes of their own, so many at a time."""
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ from types import FrameType
 
 LOG = "job.log"
 _LOOK = 0.2  # seconds between two looks at the processes
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LIBC = ctypes.CDLL(None)  # loaded here, for little is safe between fork and exec
+_PR_SET_PDEATHSIG = 1
 _PATIENCE = 10.0  # seconds that a process is given to end by itself
 
 
@@ -33,6 +38,7 @@ class ProcessJob:
         name: What it is called on the terminal.
         folder: Where it works; its output goes to ``job.log`` there.
         command: What is run.
+        product: The file in its folder without which it has failed, whatever its exit code; None for no such file.
         state: How far it is.
         exit_code: Of its process; None while there is none. Negative: the signal that ended it.
         seconds: How long its process took.
@@ -41,6 +47,7 @@ class ProcessJob:
     name: str
     folder: Path
     command: Sequence[str]
+    product: str | None = None
     state: State = State.WAITING
     exit_code: int | None = None
     seconds: float = 0.0
@@ -64,7 +71,8 @@ def run_all(
 ) -> None:
     """Run all waiting jobs, as many at a time as there are slots; a failed one leaves the others running.
 
-    Each process leads a group of its own. An interruption (Ctrl-C, SIGTERM) ends all of them before it is passed on.
+    Each process leads a group of its own. An interruption (Ctrl-C, SIGTERM, a closed terminal) ends all of them before
+    it is passed on; where this process is killed, Linux kills them.
 
     Args:
         jobs: Their state is kept up to date.
@@ -112,6 +120,7 @@ def _start(job: ProcessJob, slot: int, slots: Sequence[Mapping[str, str]]) -> _R
             stderr=subprocess.STDOUT,
             env={**os.environ, **slots[slot]},
             start_new_session=True,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
     job.state = State.RUNNING
     return _Running(job, process, slot, monotonic())
@@ -119,12 +128,15 @@ def _start(job: ProcessJob, slot: int, slots: Sequence[Mapping[str, str]]) -> _R
 
 def _finish(one: _Running) -> None:
     one.job.exit_code = one.process.returncode
-    one.job.state = State.FAILED if one.process.returncode else State.DONE
+    made = one.job.product is None or (one.job.folder / one.job.product).exists()
+    one.job.state = State.DONE if made and not one.process.returncode else State.FAILED
     one.job.seconds = monotonic() - one.since
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End processes and all that they started: kindly first, then for good."""
+    """End processes and all that they started: kindly first, then for good; nothing interrupts it."""
+    for number in _INTERRUPTIONS:
+        signal.signal(number, signal.SIG_IGN)
     for process in processes:
         _signal(process, signal.SIGTERM)
     until = monotonic() + _PATIENCE
@@ -145,8 +157,13 @@ def _termination_as_interruption() -> Iterator[None]:
     def interrupt(*_: int | FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in _INTERRUPTIONS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
