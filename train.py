@@ -8,10 +8,10 @@ from omegaconf import DictConfig
 def main(cfg: DictConfig) -> None:
     """Run one job and print its table."""
     # Imported here, so that --help, --cfg and completion need not wait for PyTorch.
-    from mimicbench.report import table
+    from mimicbench.report import job
     from mimicbench.run import run
 
-    table.show_job(run(cfg))
+    job.show(run(cfg))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import subprocess
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 from mimicbench.files import atomic, writing
 
@@ -124,7 +125,7 @@ def _git(*command: str) -> str:
     ).stdout
 
 
-def load(*folders: Path) -> pd.DataFrame:
+def load(*folders: Path) -> "pd.DataFrame":
     """The results under some folders, such as sweeps: one row a finished job, in the order of their paths.
 
     Args:
@@ -135,6 +136,8 @@ def load(*folders: Path) -> pd.DataFrame:
         ``folder``.
         ``versions`` and ``config`` stay dictionaries. Empty if nothing has finished.
     """
+    import pandas as pd  # here, for a job has no need of its 60 MB
+
     own = {field.name for field in fields(Result)} - {"threads", "code"}  # which older results lack
     files = [file for folder in folders for file in sorted(folder.rglob(FILE), key=_natural)]
     rows = []

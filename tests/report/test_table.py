@@ -1,5 +1,4 @@
 import statistics
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -64,14 +63,6 @@ def test_the_summary_tells_jobs_apart_by_what_was_varied(tmp_path: Path) -> None
     results = [make_result(config={"attack": {"images": images}}) for images in (2, 3)]
     table.write_summary(saved(tmp_path, *results), tmp_path)
     assert pd.read_csv(tmp_path / "summary.csv")["attack.images"].tolist() == [2, 3]
-
-
-def test_a_single_job_is_printed_with_all_that_the_readme_promises(capsys: pytest.CaptureFixture[str]) -> None:
-    table.show_job(make_result(config={"paths": {"output_dir": "somewhere"}}))
-    printed = capsys.readouterr().out
-    for value in ("90.00%", "81.00%", "85.00%", "1,000 (990 different)", "8 in 2 epochs, seed 0", "CPU, 32-true"):
-        assert value in printed
-    assert asdict(make_result())["fidelity"] == 0.85
 
 
 def test_cells_keep_apart_what_was_configured_apart(tmp_path: Path) -> None:

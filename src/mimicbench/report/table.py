@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mimicbench.files import atomic
-from mimicbench.results import Result
+from mimicbench.report.words import mentor_status, method
 
 _CELL = ["task", "pool", "mentor", "student", "attack", "oracle", "epochs", "sgd_steps", "queries.total"]
 _NAMES = ["task", "pool", "mentor", "student", "attack", "oracle"]
@@ -19,11 +19,6 @@ _MEASURED = {
     "relative_accuracy": "Relative accuracy",
     "fidelity": "Fidelity",
 }
-
-
-def mentor_status(oracle: str) -> str:
-    """The paper's word for a mentor behind this oracle."""
-    return {"softmax": "Unprotected", "label": "Protected"}.get(oracle, f"Protected: {oracle}")
 
 
 def jobs(results: pd.DataFrame) -> pd.DataFrame:
@@ -100,26 +95,6 @@ def show(results: pd.DataFrame) -> None:
         Console(width=max(console.width, whole)).print(printed)  # rich cuts words where a table is too wide
 
 
-def show_job(result: Result) -> None:
-    """Print the table of a single job."""
-    printed = Table.grid("what", "value", padding=(0, 3))
-    for row in (
-        ("Method", _method(result.attack)),
-        ("Mentor status", f"{'unprotected' if result.oracle == 'softmax' else 'protected'} ({result.oracle})"),
-        ("Mentor accuracy", f"{result.mentor_accuracy:.2%}"),
-        ("Student accuracy", f"{result.student_accuracy:.2%}"),
-        ("Relative accuracy", f"{result.relative_accuracy:.2%}"),
-        ("Fidelity", f"{result.fidelity:.2%}"),
-        ("Queries", f"{result.queries.total:,} ({result.queries.unique:,} different)"),
-        ("SGD steps", f"{result.sgd_steps:,} in {_counted(result.epochs, 'epoch')}, seed {result.seed}"),
-        ("Time", f"{result.train_seconds:.0f} s, {result.samples_per_second:,.0f} samples/s"),
-        ("Device", f"{result.device}, {result.precision}"),
-        ("Files", result.config["paths"]["output_dir"]),
-    ):
-        printed.add_row(*row)
-    Console().print("", printed, "")
-
-
 def _varied(results: pd.DataFrame) -> pd.DataFrame:
     """The settings in which jobs of the same names differ, such as ``attack.images``, one text column each."""
     kept = [{key: value for key, value in config.items() if key not in _INCIDENTAL} for config in results["config"]]
@@ -135,17 +110,9 @@ def _text(value: Any) -> str:
 def _described(results: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
     also = [column for column in ("task", "pool", "mentor", "student") if results[column].nunique() > 1]
     rows = results[also].rename(columns=str.capitalize).join(varied)
-    rows["Method"] = [_method(attack) for attack in results["attack"]]
+    rows["Method"] = [method(attack) for attack in results["attack"]]
     rows["Mentor status"] = [mentor_status(oracle) for oracle in results["oracle"]]
     return rows
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _method(attack: str) -> str:
-    return attack.replace("_", " ").capitalize()
 
 
 def _range(values: pd.Series) -> str:

@@ -9,10 +9,8 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from mimicbench import results
 from mimicbench.errors import UserError
 from mimicbench.files import require_writable
-from mimicbench.report import table
 
 
 class Sweep(Callback):
@@ -26,24 +24,17 @@ class Sweep(Callback):
         """Refuse a sweep folder that cannot be written; print the table of all finished jobs at the end."""
         folder = Path(config.hydra.sweep.dir)
         _require_writable(folder, "hydra.sweep.dir")
+        from mimicbench.sweeps import summary  # here, for its pandas takes 60 MB that a job does not need
+
         # Hydra has a callback for the end too, but leaves it out when a job has failed.
-        atexit.register(_show, folder)
+        atexit.register(summary.show, folder)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Bring ``summary.csv`` and ``summary.md`` up to date."""
-        if config.hydra.mode.name != "MULTIRUN":
-            return
-        finished = results.load(Path(config.hydra.sweep.dir))
-        if len(finished):
-            table.write_summary(finished, Path(config.hydra.sweep.dir))
+        if config.hydra.mode.name == "MULTIRUN":
+            from mimicbench.sweeps import summary
 
-
-def _show(folder: Path) -> None:
-    finished = results.load(folder)
-    if len(finished):
-        table.write_summary(finished, folder)
-        table.show(finished)
-        print(f"{folder}/summary.csv and summary.md hold the same.")
+            summary.write(Path(config.hydra.sweep.dir))
 
 
 def _require_writable(folder: Path, key: str) -> None:

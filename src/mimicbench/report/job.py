@@ -1,0 +1,31 @@
+"""The table of a single job."""
+
+from rich.console import Console
+from rich.table import Table
+
+from mimicbench.report.words import method
+from mimicbench.results import Result
+
+
+def show(result: Result) -> None:
+    """Print the table of a single job."""
+    printed = Table.grid("what", "value", padding=(0, 3))
+    for row in (
+        ("Method", method(result.attack)),
+        ("Mentor status", f"{'unprotected' if result.oracle == 'softmax' else 'protected'} ({result.oracle})"),
+        ("Mentor accuracy", f"{result.mentor_accuracy:.2%}"),
+        ("Student accuracy", f"{result.student_accuracy:.2%}"),
+        ("Relative accuracy", f"{result.relative_accuracy:.2%}"),
+        ("Fidelity", f"{result.fidelity:.2%}"),
+        ("Queries", f"{result.queries.total:,} ({result.queries.unique:,} different)"),
+        ("SGD steps", f"{result.sgd_steps:,} in {_counted(result.epochs, 'epoch')}, seed {result.seed}"),
+        ("Time", f"{result.train_seconds:.0f} s, {result.samples_per_second:,.0f} samples/s"),
+        ("Device", f"{result.device}, {result.precision}"),
+        ("Files", result.config["paths"]["output_dir"]),
+    ):
+        printed.add_row(*row)
+    Console().print("", printed, "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
