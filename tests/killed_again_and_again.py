@@ -1,6 +1,6 @@
 """Runs one job in processes that are killed at random moments, until it has ended; for ``test_checkpoints.py``.
 
-usage: python -m tests.killed_again_and_again KILLS LONGEST OVERRIDE…
+usage: python -m tests.killed_again_and_again KILLS LONGEST FOLDER OVERRIDE…
 
 Each process is killed within LONGEST seconds. A line for each is printed: at which step the student's checkpoint was.
 """
@@ -13,26 +13,16 @@ import time
 from pathlib import Path
 
 import torch
-from omegaconf import OmegaConf
 
-from mimicbench.benchmarks.checkout import composed
-from mimicbench.run import run  # imported before the forks, so that a process begins at once
+from tests.forked import forked
 
 
-def main(kills: int, longest: float, overrides: list[str]) -> None:
-    cfg = OmegaConf.create(composed(overrides))
-    checkpoint = Path(cfg.paths.output_dir) / "last.ckpt"
+def main(kills: int, longest: float, folder: Path, overrides: list[str]) -> None:
+    checkpoint = folder / "last.ckpt"
     moments = random.Random(7)
     for number in range(kills + 1):
         step = torch.load(checkpoint, weights_only=True)["global_step"] if checkpoint.exists() else 0
-        process = os.fork()
-        if process == 0:
-            try:
-                run(cfg)
-            except BaseException as error:
-                print(repr(error), file=sys.stderr, flush=True)
-                os._exit(1)
-            os._exit(0)
+        process = forked([f"paths.output_dir={folder}", *overrides])
         if number < kills:
             time.sleep(moments.uniform(0, longest))
             os.kill(process, signal.SIGKILL)
@@ -43,4 +33,4 @@ def main(kills: int, longest: float, overrides: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])
+    main(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])

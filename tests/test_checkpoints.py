@@ -28,9 +28,9 @@ STEPS = 12  # in an epoch of 1,500 samples
 
 def carried_out(folder: Path, cache: Path, kills: int, longest: float, *overrides: str) -> list[str]:
     """A job in processes that are killed so often, each within ``longest`` seconds; what the script said."""
-    places = (f"paths.output_dir={folder}", f"paths.cache_dir={cache}")
+    places = (str(folder), f"paths.cache_dir={cache}")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.killed_again_and_again", str(kills), str(longest), *JOB, *places, *overrides],
+        [sys.executable, "-m", "tests.killed_again_and_again", str(kills), str(longest), *places, *JOB, *overrides],
         cwd=ROOT,
         capture_output=True,
         text=True,

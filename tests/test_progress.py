@@ -54,8 +54,8 @@ def test_notes_say_how_far_a_training_is(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_notes_are_seldom_and_need_a_folder(tmp_path: Path) -> None:
-    first, *_ = fitted(tmp_path).notes
-    assert first is not None
+    first, second, third, *_ = fitted(tmp_path).notes
+    assert first == second == third is not None
     file = tmp_path / "progress.json"
     file.write_text(json.dumps({"another": 1}))
     assert Progress.read(tmp_path) is None

@@ -14,28 +14,16 @@ JOB = (
 )
 SCRIPT = """
 import os, sys
-from omegaconf import OmegaConf
-from mimicbench.benchmarks.checkout import composed
-from mimicbench.run import run  # imported before the forks, so that all begin at once
+from tests.forked import forked
 
-jobs = []
-for number in range(int(sys.argv[1])):
-    cfg = OmegaConf.create(composed([*sys.argv[2:], f"paths.output_dir={os.getcwd()}/{number}"]))
-    process = os.fork()
-    if process == 0:
-        try:
-            run(cfg)
-        except BaseException as error:
-            print(repr(error), file=sys.stderr, flush=True)
-            os._exit(1)
-        os._exit(0)
-    jobs.append(process)
+folders = [f"paths.output_dir={os.getcwd()}/{number}" for number in range(int(sys.argv[1]))]
+jobs = [forked([*sys.argv[2:], folder]) for folder in folders]
 sys.exit(sum(os.waitpid(process, 0)[1] != 0 for process in jobs))
 """
 
 
 def test_eight_jobs_share_one_mentor_and_one_pool(tmp_path: Path) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     cache = tmp_path / "cache"
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(JOBS), *JOB, f"paths.cache_dir={cache}"],

@@ -29,7 +29,6 @@ from mimicbench.mentors import Mentor
 from mimicbench.oracles import Oracle
 from mimicbench.oracles.ledger import LEDGER, Ledger
 from mimicbench.pools import Pool
-from mimicbench.progress import ProgressNotes
 from mimicbench.resident import ResidentImages
 from mimicbench.results import FILE, Queries, Result, code, described, versions
 from mimicbench.schema import Config, arguments, build, check
@@ -117,7 +116,7 @@ def assemble(config: Config) -> Job:
     network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
     student = Student(hardware.fast(network), attack.recipe, attack.steps, len(task.classes), hardware.recorder)
     stopwatch, sharing = Stopwatch(), SharedCores.of(hardware, config.paths)
-    notes = ProgressNotes(config.paths.output_dir, "student")
+    notes = progress.ProgressNotes(config.paths.output_dir, "student")
     shaped_by = fingerprint(mentor.fingerprint, pool.fingerprint, hardware.precision, _shaping(config), versions())
     file, minutes = config.paths.output_dir / CHECKPOINT, config.trainer.checkpoint_minutes
     checkpoints = Checkpoints(file, shaped_by, minutes, described(source))
@@ -190,7 +189,7 @@ def _run(config: Config, folder: Path) -> Result:
         device=job.device,
         precision=job.hardware.precision,
         threads=torch.get_num_threads(),
-        code=job.code | {"earlier": job.checkpoints.codes[:-1]},
+        code=job.code | {"earlier": [one for one in job.checkpoints.codes if one != described(job.code)]},
         versions=versions(),
         config=_plain(config),
     )
