@@ -102,6 +102,36 @@ def test_a_job_that_fails_leaves_its_cores(tmp_path: Path) -> None:
     assert threads_of(SharedCores(tmp_path, 4)) == 4
 
 
+def test_a_job_that_comes_within_a_chunk_gets_its_share_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "_SECONDS", 0.0)
+    own, other, threads = SharedCores(tmp_path, 4), SharedCores(tmp_path, 4), []
+
+    class Watched(Learner):
+        def _take_step(self, *given: Any) -> torch.Tensor:
+            if len(threads) == 2:
+                other.divide()
+                torch.set_num_threads(4)  # the other one is no other process
+            if len(threads) == 4:
+                other.teardown()
+            threads.append(torch.get_num_threads())
+            return super()._take_step(*given)
+
+    chunks = ListedChunks(torch.rand(12, 3, 1, 1), torch.eye(5)[[0] * 12], 12)
+    learner = Watched(nn.Sequential(nn.Flatten(), nn.Linear(3, 5)), make_recipe(batch_size=2), 6, 5)
+    make_trainer(callbacks=[own]).fit(learner, chunks)  # type: ignore[arg-type]
+    assert threads == [4, 4, 4, 2, 4, 4]
+
+
+def test_cores_are_shared_for_a_while(tmp_path: Path) -> None:
+    own, other = SharedCores(tmp_path, 4), SharedCores(tmp_path, 4)
+    with own:
+        assert threads_of(other) == 2
+    assert threads_of(other) == 4
+    other.teardown()
+
+
 def test_no_more_threads_than_allowed(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     assert threads_of(SharedCores(tmp_path, 1)) == 1

@@ -101,7 +101,9 @@ def assemble(config: Config) -> Job:
 
     images = ResidentImages(task.test.images, hardware.device)
     labels = torch.from_numpy(task.test.labels)
-    mentor_labels = torch.cat([mentor(batch).argmax(1) for batch in images.batches()]).cpu()
+    sharing = SharedCores.of(hardware, config.paths)
+    with sharing:
+        mentor_labels = torch.cat([mentor(batch).argmax(1) for batch in images.batches()]).cpu()
     mentor_accuracy = int((mentor_labels == labels).sum()) / len(labels)
     if not mentor_accuracy:
         raise UserError("The mentor is right on no test image; see that the classes of mentor and task are the same.")
@@ -115,7 +117,7 @@ def assemble(config: Config) -> Job:
     L.seed_everything(config.seed, workers=True, verbose=False)
     network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
     student = Student(hardware.fast(network), attack.recipe, attack.steps, len(task.classes), hardware.recorder)
-    stopwatch, sharing = Stopwatch(), SharedCores.of(hardware, config.paths)
+    stopwatch = Stopwatch()
     notes = progress.ProgressNotes(config.paths.output_dir, "student")
     shaped_by = fingerprint(mentor.fingerprint, pool.fingerprint, hardware.precision, _shaping(config), versions())
     file, minutes = config.paths.output_dir / CHECKPOINT, config.trainer.checkpoint_minutes

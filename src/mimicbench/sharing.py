@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
@@ -14,8 +15,11 @@ from mimicbench.hardware import Hardware, cores
 from mimicbench.paths import Paths
 
 
+_SECONDS = 0.5  # between two looks at the other jobs
+
+
 class SharedCores(L.Callback):
-    """Before every chunk, give PyTorch as many threads as there are cores for each job that trains at the moment.
+    """While it trains, give PyTorch as many threads as there are cores for each job that trains at the moment.
 
     The threads of two jobs that both use all cores wait for each other, and each job takes far more than twice its
     time. So a job holds one of as many lock files as there are cores while it trains; how many of them are held says
@@ -34,6 +38,7 @@ class SharedCores(L.Callback):
         self._folder = folder
         self._most = most
         self._held: FileLock | None = None
+        self._looked = 0.0
         self.shared = False
 
     @classmethod
@@ -56,9 +61,34 @@ class SharedCores(L.Callback):
         """Remember it."""
         self.shared |= state_dict["shared"]
 
+    def __enter__(self) -> None:
+        """Divide the cores, for heavy work outside the training."""
+        self.divide()
+
+    def __exit__(self, *_: object) -> None:
+        """Leave them to the other jobs."""
+        self.teardown()
+
     def on_train_batch_start(self, *_: Any) -> None:
-        """Divide the cores anew."""
+        """Divide the cores anew before every chunk."""
+        self.divide()
+
+    def on_validation_batch_start(self, *_: Any) -> None:
+        """And while the student is measured."""
+        self._divide_now_and_then()
+
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        """And within a chunk, which takes very long where two jobs think that all cores are theirs."""
+        self._divide_now_and_then()
+
+    def _divide_now_and_then(self) -> None:
+        if monotonic() - self._looked > _SECONDS:
+            self.divide()
+
+    def divide(self) -> None:
+        """Take this job's share of the cores."""
         if self._most > 1:
+            self._looked = monotonic()
             jobs = self._jobs()
             self.shared |= jobs > 1
             torch.set_num_threads(max(1, min(self._most, cores() // jobs)))
