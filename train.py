@@ -11,7 +11,8 @@ def main(cfg: DictConfig) -> None:
     from mimicbench.report import job
     from mimicbench.run import run
 
-    job.show(run(cfg))
+    if (result := run(cfg)) is not None:
+        job.show(result)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from mimicbench.attacks.composite import Composite
 from mimicbench.attacks.standard import Standard
 from mimicbench.evaluation import Evaluation
 from mimicbench.hardware import Hardware
-from mimicbench.learner import Chunk
+from mimicbench.learner import Chunk, Samples
 from mimicbench.mentors import Mentor
 from mimicbench.oracles import Oracle
 from mimicbench.oracles.label import Label
@@ -92,7 +92,7 @@ def no_evaluation() -> Evaluation:
     return Evaluation(ResidentImages(pictures(0), CPU), nothing, nothing)
 
 
-def epoch_of(attack: Attack, epoch: int, chunk_size: int | None = None) -> Chunk:
+def epoch_of(attack: Attack, epoch: int, chunk_size: int | None = None) -> Samples:
     """All training samples of one epoch, chunk after chunk."""
     size, count = chunk_size or attack.chunk_size, attack.samples(epoch)
     chunks = [attack.chunk(epoch, start, min(start + size, count)) for start in range(0, count, size)]
@@ -104,7 +104,8 @@ class ListedChunks:
     """Fixed training samples, cut into chunks."""
 
     def __init__(self, images: Tensor, targets: Tensor, chunk_size: int) -> None:
-        self._chunks = list(zip(images.split(chunk_size), targets.split(chunk_size), strict=True))
+        parts = zip(images.split(chunk_size), targets.split(chunk_size), strict=True)
+        self._chunks: list[Chunk] = [(*part, len(part[0])) for part in parts]
 
     def __len__(self) -> int:
         return len(self._chunks)

@@ -2,8 +2,10 @@ import pytest
 import torch
 from torch import nn
 
+from mimicbench import hardware
 from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware, cores, has_compiler, limit_threads
+from mimicbench.rank import Rank
 
 
 def test_auto_takes_a_gpu_where_there_is_one_and_bfloat16_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +36,28 @@ def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match=r"trainer\.accelerator=gpu"):
         Hardware.choose("gpu", "auto", "auto")
+
+
+def test_more_devices_than_there_are() -> None:
+    with pytest.raises(UserError, match=rf"trainer\.devices={cores() + 1}, but there are {cores()} cores here"):
+        Hardware.choose("cpu", "auto", "auto", cores() + 1, Rank(0, cores() + 1))
+
+
+def test_ranks_meet_in_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "cores", lambda: 2)
+    assert Hardware.choose("cpu", "auto", "auto", 2, Rank(1, 2, 1)).sgd_step == "eager"
+    with pytest.raises(UserError, match=r"trainer\.sgd_step=compiled is for one device"):
+        Hardware.choose("cpu", "auto", "compiled", 2, Rank(1, 2, 1))
+
+
+def test_each_rank_takes_the_gpu_of_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: taken[-1])
+    chosen = Hardware.choose("auto", "bf16-mixed", "auto", 2, Rank(3, 4, 1))
+    assert (chosen.device, chosen.sgd_step, chosen.recorder) == (torch.device("cuda", 1), "eager", None)
 
 
 def test_no_more_threads_than_before_nor_than_cores() -> None:

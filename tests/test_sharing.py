@@ -78,6 +78,17 @@ def test_jobs_divide_the_cores_as_they_come_and_go(tmp_path: Path) -> None:
     assert threads_of(jobs[0]) == 2
 
 
+def test_ranks_of_one_job_divide_the_cores_and_are_no_other_job(tmp_path: Path) -> None:
+    ranks = [SharedCores(tmp_path, 4, ranks=2) for _ in range(2)]
+    assert [threads_of(rank) for rank in ranks] == [2, 2]
+    assert not ranks[0].shared | ranks[1].shared
+    other = SharedCores(tmp_path, 4)
+    assert [threads_of(job) for job in (other, *ranks)] == [1, 1, 1]
+    assert all(job.shared for job in (other, *ranks))
+    for job in (other, *ranks):
+        job.teardown()
+
+
 def test_after_its_training_a_job_is_counted_no_longer(tmp_path: Path) -> None:
     first, second = SharedCores(tmp_path, 4), SharedCores(tmp_path, 4)
     assert [threads_of(first), threads_of(second)] == [4, 2]

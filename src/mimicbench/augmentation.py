@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, NonNegativeInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mimicbench.counter_rng import uniforms
+from mimicbench.counter_rng import uniforms_at
 from mimicbench.hardware import to_device
 
 
@@ -28,7 +28,7 @@ class Augmentation:
     rotate: Annotated[float, Field(ge=0, le=180)]
     flip: bool
 
-    def __call__(self, images: Tensor, seed: int, epoch: int, start: int) -> Tensor:
+    def __call__(self, images: Tensor, seed: int, epoch: int, places: np.ndarray) -> Tensor:
         """Change the images of one chunk.
 
         What happens to a sample is a function of (seed, epoch, its place in the epoch), whatever the chunk.
@@ -37,14 +37,14 @@ class Augmentation:
             images: float [B, C, H, W] in [0, 1].
             seed: The run's seed.
             epoch: The epoch's number.
-            start: Place of the first image in its epoch.
+            places: int64 [B], those of the images in their epoch, ascending.
 
         Returns:
             float [B, C, H, W] in [0, 1], channels last in memory. Pixels from beyond the border mirror those within.
             Rotated images are interpolated by cubic convolution, which blurs them less than the bilinear kind.
         """
         count, _, height, width = images.shape
-        draws = uniforms("augmentation", seed, epoch, start, start + count, 4)
+        draws = uniforms_at("augmentation", seed, epoch, places, 4)
         shifts = np.floor(draws[:, :2] * (2 * self.shift + 1)) - self.shift
         angle = (2 * draws[:, 2] - 1) * math.radians(self.rotate)
         mirror = np.where(draws[:, 3] < 0.5, -1.0, 1.0) if self.flip else np.ones(count)

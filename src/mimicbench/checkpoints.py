@@ -66,7 +66,8 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
         """Save within an epoch; its end saves for itself."""
         last = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        if not last and monotonic() - self._saved >= self._seconds:
+        due = not last and monotonic() - self._saved >= self._seconds
+        if trainer.strategy.reduce_boolean_decision(due, all=False):  # clocks of ranks differ
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, *_: Any) -> None:

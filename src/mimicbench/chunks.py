@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mimicbench.learner import Chunk
+from mimicbench.learner import Chunk, Samples
 
 
 class Chunks:
@@ -12,10 +12,10 @@ class Chunks:
     Args:
         samples: Of the epoch.
         size: Samples in a chunk; the last one may be smaller.
-        make: Makes the samples ``start..stop-1``.
+        make: Makes the samples ``start..stop-1``, or this rank's part of them.
     """
 
-    def __init__(self, samples: int, size: int, make: Callable[[int, int], Chunk]) -> None:
+    def __init__(self, samples: int, size: int, make: Callable[[int, int], Samples]) -> None:
         self._samples = samples
         self._size = size
         self._make = make
@@ -37,4 +37,5 @@ class Chunks:
         self._taken, self._skipped = self._skipped, 0
         for start in range(self._taken * self._size, self._samples, self._size):
             self._taken += 1
-            yield self._make(start, min(start + self._size, self._samples))
+            stop = min(start + self._size, self._samples)
+            yield *self._make(start, stop), stop - start

@@ -38,14 +38,39 @@ def uniforms(purpose: Purpose, seed: int, epoch: int, start: int, stop: int, col
     return (rows[:, :columns] >> np.uint64(11)) * 2.0**-53
 
 
-def walk(seed: int, count: int, start: int, stop: int) -> np.ndarray:
-    """The places ``start..stop-1`` of an endless walk through ``count`` things, in a new random order every round.
+def uniforms_at(purpose: Purpose, seed: int, epoch: int, places: np.ndarray, columns: int) -> np.ndarray:
+    """As :func:`uniforms`, for the samples at some places of an epoch.
+
+    Args:
+        purpose: What they are for.
+        seed: Of the run.
+        epoch: Its number.
+        places: int64 [B], ascending and not far from each other, for all between are drawn too.
+        columns: Numbers for each sample.
 
     Returns:
-        int64 [stop - start], values 0..count-1; each is met once in every round of ``count`` places.
+        float64 [B, columns].
     """
-    rounds, within = np.divmod(np.arange(start, stop), count)
-    index = np.empty(stop - start, dtype=np.int64)
+    if not len(places):
+        return np.empty((0, columns))
+    drawn = uniforms(purpose, seed, epoch, int(places[0]), int(places[-1]) + 1, columns)
+    chosen: np.ndarray = drawn[places - places[0]]
+    return chosen
+
+
+def walk(seed: int, count: int, places: np.ndarray) -> np.ndarray:
+    """What is met at some places of an endless walk through ``count`` things, in a new random order every round.
+
+    Args:
+        seed: Decides the orders.
+        count: How many things there are.
+        places: int64 [B].
+
+    Returns:
+        int64 [B], values 0..count-1; each is met once in every round of ``count`` places.
+    """
+    rounds, within = np.divmod(places, count)
+    index = np.empty(len(places), dtype=np.int64)
     for number in np.unique(rounds):
         here = rounds == number
         index[here] = permutation(seed, 1 + int(number), count)[within[here]]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from mimicbench.rank import ALONE, Rank
 from mimicbench.resident import ResidentImages, answered_at_once
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -13,21 +14,25 @@ Batch = tuple[Tensor, Tensor, Tensor]
 class Evaluation:
     """Test images with their classes and the mentor's answers. Nothing is chosen or trained by them.
 
+    Each rank walks through its own part of them.
+
     Args:
         images: N test images.
         labels: int64 [N], their classes.
         mentor_labels: int64 [N], the classes that the mentor gives them.
+        rank: This process among those that evaluate together.
     """
 
-    def __init__(self, images: ResidentImages, labels: Tensor, mentor_labels: Tensor) -> None:
+    def __init__(self, images: ResidentImages, labels: Tensor, mentor_labels: Tensor, rank: Rank = ALONE) -> None:
         self._images = images
         self.labels = labels.to(images.device)
         self._mentor_labels = mentor_labels.to(images.device)
+        self._start, self._stop = rank.part(len(images))
         self._size = answered_at_once(images.device)
 
     def __len__(self) -> int:
-        return -(-len(self._images) // self._size)
+        return -(-(self._stop - self._start) // self._size)
 
     def __iter__(self) -> Iterator[Batch]:
-        labels, mentor_labels = self.labels.split(self._size), self._mentor_labels.split(self._size)
-        yield from zip(self._images.batches(), labels, mentor_labels, strict=True)
+        own = (classes[self._start : self._stop].split(self._size) for classes in (self.labels, self._mentor_labels))
+        yield from zip(self._images.batches(self._start, self._stop), *own, strict=True)

@@ -4,6 +4,8 @@ import hashlib
 import json
 from typing import Any
 
+from torch import nn
+
 
 def fingerprint(*parts: Any) -> str:
     """A name of 16 hexadecimal digits, equal for equal parts.
@@ -12,3 +14,12 @@ def fingerprint(*parts: Any) -> str:
         parts: Plain values: numbers, strings, None, and lists and dictionaries of them.
     """
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def content(network: nn.Module) -> str:
+    """A name of all parameters and buffers of a network, equal where each of their bits is."""
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy())
+    return digest.hexdigest()

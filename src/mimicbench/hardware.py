@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mimicbench.captured_step import CudaGraph
 from mimicbench.errors import UserError
+from mimicbench.rank import ALONE, Rank
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -39,18 +40,40 @@ class Hardware:
     sgd_step: Literal["eager", "captured", "compiled"] = "eager"
 
     @classmethod
-    def choose(cls, accelerator: Accelerator, precision: Precision, sgd_step: StepMode) -> "Hardware":
+    def choose(
+        cls, accelerator: Accelerator, precision: Precision, sgd_step: StepMode, devices: int = 1, rank: Rank = ALONE
+    ) -> "Hardware":
         """Resolve ``auto``: a GPU where there is one; bfloat16 where the hardware multiplies it, else float32.
 
         A CPU without AVX512-BF16 or AMX emulates bfloat16, slower than float32 (pytorch issue 118499). SGD steps are
-        captured on a GPU and eager on a CPU, where launches cost little and compiled steps were no faster.
+        captured on a GPU and eager on a CPU, where launches cost little and compiled steps were no faster. Ranks that
+        train together take eager steps, for they must meet in each.
+
+        Args:
+            accelerator: As configured.
+            precision: As configured.
+            sgd_step: As configured.
+            devices: Processes of the job on this machine, each on a GPU, or on cores, of its own.
+            rank: This one among them.
 
         Raises:
-            UserError: A GPU is wanted, and PyTorch sees none; or a compiler, and there is none.
+            UserError: A GPU is wanted, and PyTorch sees none; or a compiler, and there is none; or more devices than
+                there are; or steps that several devices cannot take.
         """
         if accelerator == "gpu" and not torch.cuda.is_available():
             raise UserError("trainer.accelerator=gpu, but PyTorch sees no GPU; choose cpu or auto.")
         on_gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
+        if rank.count > 1:
+            there_are = torch.cuda.device_count() if on_gpu else cores()
+            if devices > there_are:
+                raise UserError(
+                    f"trainer.devices={devices}, but there are {there_are} {'GPUs' if on_gpu else 'cores'} here."
+                )
+            if sgd_step not in ("auto", "eager"):
+                raise UserError(f"trainer.sgd_step={sgd_step} is for one device; with several choose auto or eager.")
+            sgd_step = "eager"
+            if on_gpu:
+                torch.cuda.set_device(rank.local)
         device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
         if precision == "auto":
             if on_gpu:
@@ -76,7 +99,8 @@ class Hardware:
         """The device in words, for results."""
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
-        return f"CPU, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
 
     def autocast(self) -> AbstractContextManager[None]:
         """The arithmetic of this run, for code outside Lightning's loops."""

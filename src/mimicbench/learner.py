@@ -14,10 +14,14 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics.classification import MulticlassAccuracy
 
 from mimicbench.captured_step import CapturedStep, Recording, recordable
+from mimicbench.rank import ALONE, Rank
 from mimicbench.recipe import Recipe
 
-Chunk = tuple[Tensor, Tensor]
+Samples = tuple[Tensor, Tensor]
 """Images, float [n, C, H, W] in [0, 1], and targets, float [n, K] on the simplex; both on the training device."""
+
+Chunk = tuple[Tensor, Tensor, int]
+"""The samples of this rank, and how many all ranks have together."""
 
 
 class Learner(L.LightningModule):
@@ -25,6 +29,7 @@ class Learner(L.LightningModule):
 
     One Lightning batch is a *chunk* of many SGD batches: the trajectory is that of plain SGD, while what Lightning
     costs a batch is paid once a chunk. ``global_step`` counts SGD steps. An epoch's last SGD batch may be smaller.
+    Several ranks learn from their parts of each SGD batch, and take the step of the whole.
 
     Args:
         network: Images, float [B, C, H, W] in [0, 1], to logits, float [B, K].
@@ -32,6 +37,7 @@ class Learner(L.LightningModule):
         steps: SGD steps of the whole run; the ``one_cycle`` schedule ends there.
         classes: K.
         recorder: Makes what the SGD step is recorded in, to be replayed; None to take every step anew.
+        rank: This process among those that train together; only one alone may record.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class Learner(L.LightningModule):
         steps: int,
         classes: int,
         recorder: Callable[[], Recording] | None = None,
+        rank: Rank = ALONE,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -49,14 +56,15 @@ class Learner(L.LightningModule):
         self.steps = steps
         self.classes = classes
         self.recorder = recorder
+        self.rank = rank
         self._captured: CapturedStep | None = None
         self.samples = 0
-        """Images learned from so far, repeated ones counted again."""
+        """Images that all ranks have learned from so far, repeated ones counted again."""
         self.measured: dict[str, float] = {}
         """What the last evaluation found, by the names that it was logged under."""
-        self._loss: Tensor | float = 0.0  # of the epoch so far, summed over its samples
+        self._loss: Tensor | float = 0.0  # of the epoch so far, summed over this rank's samples
         self._loss_samples = 0
-        self._random: Tensor | None = None  # the state of what dropout draws from, at the checkpoint
+        self._random: Tensor | None = None  # the state of what this rank's dropout draws from, at the checkpoint
         self.accuracy = MulticlassAccuracy(classes, average="micro")
 
     def forward(self, images: Tensor) -> Tensor:
@@ -73,16 +81,16 @@ class Learner(L.LightningModule):
 
     def training_step(self, chunk: Chunk, _: int) -> None:
         """Take the SGD steps of one chunk."""
-        images, targets = chunk
+        images, targets, samples = chunk
         scheduler = self.lr_schedulers()
         assert isinstance(scheduler, LRScheduler)
         total = torch.zeros((), device=images.device)
-        batches = zip(images.split(self.recipe.batch_size), targets.split(self.recipe.batch_size), strict=True)
-        for batch, target in batches:
-            total += self._take_step(batch, target) * len(batch)
+        sizes, weights = zip(*self.rank.batches(samples, self.recipe.batch_size), strict=True)
+        for batch, target, weight in zip(images.split(list(sizes)), targets.split(list(sizes)), weights, strict=True):
+            total += self._take_step(batch, target, weight) * len(batch)
             if self.recipe.schedule_unit == "step":
                 scheduler.step()
-        self.samples += len(images)
+        self.samples += samples
         self._loss = self._loss + total
         self._loss_samples += len(images)
 
@@ -91,6 +99,8 @@ class Learner(L.LightningModule):
         if self._random is not None:
             self._generator().set_state(self._random)
             self._random = None
+        elif not self.rank.first:  # else all ranks would draw alike
+            self._generator().manual_seed(self._generator().initial_seed() + (self.rank.number << 32))
 
     @property
     def learning_rate(self) -> float:
@@ -99,8 +109,9 @@ class Learner(L.LightningModule):
 
     @property
     def mean_loss(self) -> float:
-        """Over the samples of the epoch so far; waits for the device."""
-        return float(self._loss) / max(self._loss_samples, 1)
+        """Over the samples of the epoch so far; waits for the device and for the other ranks."""
+        total, samples = self._summed_loss()
+        return total / max(samples, 1)
 
     def on_train_epoch_end(self) -> None:
         """Begin a new mean, and advance a schedule that counts epochs."""
@@ -124,17 +135,21 @@ class Learner(L.LightningModule):
         checkpoint["learner"] = {
             "samples": self.samples,
             "measured": self.measured,
-            "loss": float(self._loss),
-            "loss_samples": self._loss_samples,
-            "random": self._generator().get_state(),
+            "loss": self._summed_loss(),
+            "random": self.rank.gathered(self._generator().get_state()),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from there."""
         saved = checkpoint["learner"]
         self.samples, self.measured = saved["samples"], saved["measured"]
-        self._loss, self._loss_samples = saved["loss"], saved["loss_samples"]
-        self._random = saved["random"]
+        if self.rank.first:
+            self._loss, self._loss_samples = saved["loss"]
+        self._random = saved["random"][self.rank.number]
+
+    def _summed_loss(self) -> tuple[float, int]:
+        totals, samples = zip(*self.rank.gathered((float(self._loss), self._loss_samples)), strict=True)
+        return sum(totals), sum(samples)
 
     def _generator(self) -> torch.Generator:
         """What dropout draws from."""
@@ -142,10 +157,14 @@ class Learner(L.LightningModule):
             return torch.cuda.default_generators[self.device.index or 0]
         return torch.default_generator
 
-    def _take_step(self, images: Tensor, targets: Tensor) -> Tensor:
+    def _take_step(self, images: Tensor, targets: Tensor, weight: float) -> Tensor:
         """Take one SGD step, recorded if it can be: an epoch's last batch may be smaller than the recorded ones."""
         if self.recorder is None or len(images) < self.recipe.batch_size:
-            return self._step(images, targets, self.manual_backward, self.optimizers())
+
+            def backward(loss: Tensor) -> None:
+                self.manual_backward(loss if self.rank.count == 1 else loss * weight)
+
+            return self._step(images, targets, backward, self.optimizers())
         if self._captured is None:
             self._captured = self._capture(images, targets, self.recorder())
         progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress

@@ -67,7 +67,7 @@ class ProgressNotes(L.Callback):
         self._note(trainer, trainer.num_training_batches)
 
     def _note(self, trainer: L.Trainer, chunks: float) -> None:
-        if not self._folder.is_dir():
+        if not (trainer.is_global_zero and self._folder.is_dir()):
             return
         self._written = now = monotonic()
         epochs = trainer.max_epochs or 1

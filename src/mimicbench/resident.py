@@ -28,9 +28,10 @@ class ResidentImages:
     def __len__(self) -> int:
         return len(self._pixels)
 
-    def batches(self) -> Iterator[Tensor]:
-        """All images in order, as :meth:`take` gives them, :func:`answered_at_once` at a time."""
-        for index in torch.arange(len(self), device=self.device).split(answered_at_once(self.device)):
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Tensor]:
+        """The images ``start..stop-1`` in order, as :meth:`take` gives them, :func:`answered_at_once` at a time."""
+        stop = len(self) if stop is None else stop
+        for index in torch.arange(start, stop, device=self.device).split(answered_at_once(self.device)):
             yield self.take(index)
 
     @property

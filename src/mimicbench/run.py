@@ -5,7 +5,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
 from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from mimicbench import progress
@@ -24,11 +26,14 @@ from mimicbench.evaluation import Evaluation
 from mimicbench.files import require_writable
 from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware, limit_threads
+from mimicbench.in_step import InStep
 from mimicbench.loggers import closed, continue_curves
 from mimicbench.mentors import Mentor
+from mimicbench.networks.synchronised import SynchroniseBatchNorm
 from mimicbench.oracles import Oracle
 from mimicbench.oracles.ledger import LEDGER, Ledger
 from mimicbench.pools import Pool
+from mimicbench.rank import Rank
 from mimicbench.resident import ResidentImages
 from mimicbench.results import FILE, Queries, Result, code, described, versions
 from mimicbench.schema import Config, arguments, build, check
@@ -56,6 +61,7 @@ class Job:
         sharing: Whether it had the machine to itself.
         checkpoints: Where it goes on if it was cut off.
         code: What carries it out.
+        rank: This process among those that carry it out together.
         mentor_accuracy: The mentor's, on the task's test images.
     """
 
@@ -70,12 +76,14 @@ class Job:
     sharing: SharedCores
     checkpoints: Checkpoints
     code: dict[str, Any]
+    rank: Rank
     mentor_accuracy: float
 
     @property
     def device(self) -> str:
         """Where it ran, in words, for results."""
-        return self.hardware.name + (", at times shared with other jobs" if self.sharing.shared else "")
+        several = f"{self.rank.count} × " if self.rank.count > 1 else ""
+        return several + self.hardware.name + (", at times shared with other jobs" if self.sharing.shared else "")
 
 
 def assemble(config: Config) -> Job:
@@ -86,22 +94,24 @@ def assemble(config: Config) -> Job:
     """
     source = code()  # now, for it may change while the job runs
     limit_threads()
-    _quieten()
-    hardware = Hardware.choose(config.trainer.accelerator, config.trainer.precision, config.trainer.sgd_step)
+    wanted = config.trainer
+    rank = _rank(config)
+    _quieten(rank)
+    hardware = Hardware.choose(wanted.accelerator, wanted.precision, wanted.sgd_step, wanted.devices, rank)
 
     task: Task = build("task", config.task, config.paths)
     pool: Pool = build("pool", config.pool, config.paths, task.size)
     budget = arguments("oracle", config.oracle)["budget"]
     attack: Attack = build("attack", config.attack, pool, config.seed, config.trainer.max_epochs, budget)
     planned = sum(map(attack.samples, range(attack.epochs)))
-    if planned < (wanted := attack.samples_per_epoch * config.trainer.max_epochs):
-        _log.warning("oracle.budget=%s ends the training after %s of %s samples.", budget, planned, wanted)
+    if planned < (whole := attack.samples_per_epoch * config.trainer.max_epochs):
+        _log.warning("oracle.budget=%s ends the training after %s of %s samples.", budget, planned, whole)
     mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware)
     oracle: Oracle = build("oracle", config.oracle, mentor)
 
     images = ResidentImages(task.test.images, hardware.device)
     labels = torch.from_numpy(task.test.labels)
-    sharing = SharedCores.of(hardware, config.paths)
+    sharing = SharedCores.of(hardware, config.paths, config.trainer.devices)
     with sharing:
         mentor_labels = torch.cat([mentor(batch).argmax(1) for batch in images.batches()]).cpu()
     mentor_accuracy = int((mentor_labels == labels).sum()) / len(labels)
@@ -112,32 +122,35 @@ def assemble(config: Config) -> Job:
             "The mentor is right on %.2f %% of the test images, hardly more than chance: what copies it proves little.",
             100 * mentor_accuracy,
         )
-    attack.attach(oracle, Evaluation(images, labels, mentor_labels), hardware.device, _replies(config, mentor, pool))
+    evaluation = Evaluation(images, labels, mentor_labels, rank)
+    attack.attach(oracle, evaluation, hardware.device, _replies(config, mentor, pool), rank)
 
     L.seed_everything(config.seed, workers=True, verbose=False)
     network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
-    student = Student(hardware.fast(network), attack.recipe, attack.steps, len(task.classes), hardware.recorder)
+    student = Student(hardware.fast(network), attack.recipe, attack.steps, len(task.classes), hardware.recorder, rank)
     stopwatch = Stopwatch()
     notes = progress.ProgressNotes(config.paths.output_dir, "student")
     shaped_by = fingerprint(mentor.fingerprint, pool.fingerprint, hardware.precision, _shaping(config), versions())
     file, minutes = config.paths.output_dir / CHECKPOINT, config.trainer.checkpoint_minutes
     checkpoints = Checkpoints(file, shaped_by, minutes, described(source))
-    if checkpoints.resumable is None:  # before there are loggers, which would go on from it
+    if rank.first and checkpoints.resumable is None:  # before there are loggers, which would go on from it
         file.unlink(missing_ok=True)
-    own = [sharing, stopwatch, Curves(oracle, stopwatch), notes, checkpoints]
-    trainer = _trainer(config, hardware, attack.epochs, own)
-    parts = (mentor, oracle, attack, student, trainer, stopwatch, sharing, checkpoints, source)
+    in_step = InStep(rank, shaped_by)
+    own = [in_step, sharing, stopwatch, Curves(oracle, stopwatch), notes, checkpoints]
+    trainer = _trainer(config, hardware, rank, attack.epochs, own)
+    parts = (mentor, oracle, attack, student, trainer, stopwatch, sharing, checkpoints, source, rank)
     return Job(config, hardware, *parts, mentor_accuracy)
 
 
-def run(cfg: DictConfig) -> Result:
+def run(cfg: DictConfig) -> Result | None:
     """Run one job: train or load the mentor, mimic it through the oracle, measure the student.
 
     Args:
         cfg: The composed configuration.
 
     Returns:
-        What was measured; the same is in ``result.json`` in ``paths.output_dir``.
+        What was measured; the same is in ``result.json`` in ``paths.output_dir``. None where several processes carry
+        out the job, and this is not the first.
 
     Raises:
         UserError: A mistake in the configuration or in the data; its sentence says which.
@@ -145,27 +158,29 @@ def run(cfg: DictConfig) -> Result:
     config = check(cfg)
     folder = config.paths.output_dir
     require_writable(folder, "paths.output_dir")
+    rank = _rank(config)
     try:
-        with _alone(folder):
-            return _run(config, folder)
+        with _alone(folder) if rank.first else nullcontext():
+            return _run(config, folder, rank)
     except SystemExit as end:
         sys.exit(end.code or 128 + signal.SIGTERM)  # Lightning ends with 0 when it is told to terminate
 
 
-def _run(config: Config, folder: Path) -> Result:
-    (folder / FILE).unlink(missing_ok=True)  # a job without one did not finish
-    (folder / progress.FILE).unlink(missing_ok=True)
-    if not config.trainer.resume:
-        (folder / CHECKPOINT).unlink(missing_ok=True)
-        (folder / LEDGER).unlink(missing_ok=True)
+def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
+    if rank.first:
+        stale = [FILE, progress.FILE]  # a job without a result did not finish
+        for name in stale if config.trainer.resume else [*stale, CHECKPOINT, LEDGER]:
+            (folder / name).unlink(missing_ok=True)
     job = assemble(config)
-    checkpoint = job.checkpoints.resumable
-    job.oracle.ledger = Ledger(folder / LEDGER, job.checkpoints.job)
+    checkpoint = job.checkpoints.resumable if config.trainer.resume else None
+    job.oracle.ledger = Ledger(folder / LEDGER, job.checkpoints.job, begin=rank.first)
     with closed(job.trainer.loggers):
         continue_curves(job.trainer.loggers, checkpoint)
         for logger in job.trainer.loggers:
             logger.log_hyperparams(_plain(config))
         job.trainer.fit(job.student, datamodule=job.attack, ckpt_path=checkpoint)
+    if not rank.first:
+        return None
 
     images = len(job.attack.val_dataloader().labels)
     # torchmetrics divides in float32
@@ -213,6 +228,22 @@ def _alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def _rank(config: Config) -> Rank:
+    """This process among those that carry out the job.
+
+    Raises:
+        UserError: There are to be several, and the others cannot be started from here.
+    """
+    rank = Rank.of_this_process(config.trainer.devices, config.trainer.num_nodes)
+    in_sweep = HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
+    if rank.count > 1 and in_sweep and not Rank.started_from_outside():
+        raise UserError(
+            f"A job on {rank.count} devices needs processes of its own, which this launcher does not give it; "
+            "choose hydra/launcher=process."
+        )
+    return rank
+
+
 def _shaping(config: Config) -> dict[str, Any]:
     """The part of a configuration that shapes the student."""
     outside: Any = {"paths": True, "logger": True, "callbacks": True}
@@ -220,21 +251,27 @@ def _shaping(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=outside | {"trainer": kept})
 
 
-def _quieten() -> None:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it greets each Trainer anew
+def _quieten(rank: Rank) -> None:
+    if not rank.first:
+        logging.getLogger("mimicbench").setLevel(logging.ERROR)
+    for name in ("lightning.pytorch", "lightning.fabric"):  # they greet each Trainer, and each rank, anew
+        logging.getLogger(name).setLevel(logging.WARNING)
     # The job's folder already holds Hydra's files, and perhaps an earlier attempt; the third is Lightning's own affair.
-    for message in ("Experiment logs directory", "Checkpoint directory", ".*LeafSpec"):
+    # What "step" is does not differ between ranks.
+    for message in ("Experiment logs directory", "Checkpoint directory", ".*LeafSpec", ".*sync_dist"):
         warnings.filterwarnings("ignore", message)
 
 
-def _trainer(config: Config, hardware: Hardware, epochs: int, own: list[L.Callback]) -> L.Trainer:
-    loggers = [build(f"logger.{key}", node) for key, node in config.logger.items()]
+def _trainer(config: Config, hardware: Hardware, rank: Rank, epochs: int, own: list[L.Callback]) -> L.Trainer:
+    loggers = [build(f"logger.{key}", node) for key, node in config.logger.items() if rank.first]
     callbacks = [build(f"callbacks.{key}", node) for key, node in config.callbacks.items()]
     settled = {"precision": hardware.precision, "accelerator": hardware.accelerator, "max_epochs": epochs}
+    on_gpu = hardware.accelerator == "gpu"
     extra = {
         "logger": loggers,
         "callbacks": [*callbacks, *own],
-        "plugins": [AtomicCheckpointIO("paths.output_dir")],
+        "plugins": [AtomicCheckpointIO("paths.output_dir"), *([] if on_gpu else [SynchroniseBatchNorm()])],
+        "sync_batchnorm": on_gpu,
         "reload_dataloaders_every_n_epochs": 1,
     }
     trainer: L.Trainer = build("trainer", config.trainer.lightning() | settled | extra)

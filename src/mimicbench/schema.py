@@ -46,7 +46,9 @@ class TrainerSection(BaseModel):
     sgd_step: StepMode
     resume: bool
     checkpoint_minutes: PositiveFloat
-    devices: Literal[1]
+    devices: PositiveInt
+    num_nodes: PositiveInt = 1
+    strategy: Literal["auto", "ddp"] = "auto"
     check_val_every_n_epoch: Literal[1] = 1  # the last epoch is the result
     limit_val_batches: Annotated[int | float, Field(gt=0)] = 1.0
     limit_train_batches: Annotated[float, Field(ge=1, le=1)] = 1.0  # use attack.samples_per_epoch

@@ -14,7 +14,6 @@ from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware, cores
 from mimicbench.paths import Paths
 
-
 _SECONDS = 0.5  # between two looks at the other jobs
 
 
@@ -28,22 +27,25 @@ class SharedCores(L.Callback):
 
     Args:
         folder: Where the lock files lie: jobs that know the same folder share cores.
-        most: Threads of a job that has the cores to itself; with 1 there is nothing to share.
+        most: Threads of a job that has the cores to itself; with 1 it does not share.
+        ranks: Processes of this job that share the same cores, each with a lock file of its own.
 
     Attributes:
         shared: Whether there ever was another job.
     """
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, folder: Path, most: int, ranks: int = 1) -> None:
         self._folder = folder
-        self._most = most
+        self._shares = most > 1
+        self._most = max(1, most // ranks)
+        self._ranks = ranks
         self._held: FileLock | None = None
         self._looked = 0.0
         self.shared = False
 
     @classmethod
-    def of(cls, hardware: Hardware, paths: Paths) -> "SharedCores":
-        """For all jobs of this user that may run on the same cores.
+    def of(cls, hardware: Hardware, paths: Paths, ranks: int = 1) -> "SharedCores":
+        """For all jobs of this user that may run on the same cores, and the ranks of this one on this machine.
 
         Jobs on a GPU need one thread, and a compiled step is compiled for its number of threads: they share nothing.
         """
@@ -51,7 +53,7 @@ class SharedCores(L.Callback):
         user = os.getuid() if hasattr(os, "getuid") else ""
         folder = paths.locks_dir or Path(tempfile.gettempdir()) / f"mimicbench-{user}"
         alone = hardware.device.type != "cpu" or hardware.sgd_step == "compiled"
-        return cls(folder / fingerprint(allowed), 1 if alone else min(torch.get_num_threads(), cores()))
+        return cls(folder / fingerprint(allowed), 1 if alone else min(torch.get_num_threads(), cores()), ranks)
 
     def state_dict(self) -> dict[str, Any]:
         """What a run that goes on must know."""
@@ -87,10 +89,10 @@ class SharedCores(L.Callback):
 
     def divide(self) -> None:
         """Take this job's share of the cores."""
-        if self._most > 1:
+        if self._shares:
             self._looked = monotonic()
             jobs = self._jobs()
-            self.shared |= jobs > 1
+            self.shared |= jobs > self._ranks
             torch.set_num_threads(max(1, min(self._most, cores() // jobs)))
 
     def on_exception(self, *_: Any) -> None:
@@ -102,7 +104,7 @@ class SharedCores(L.Callback):
         if self._held is not None:
             self._held.release()
             self._held = None
-        if self._most > 1:
+        if self._shares:
             torch.set_num_threads(self._most)
 
     def _jobs(self) -> int:

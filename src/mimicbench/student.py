@@ -8,6 +8,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from mimicbench.captured_step import Recording
 from mimicbench.evaluation import Batch
 from mimicbench.learner import Learner
+from mimicbench.rank import ALONE, Rank
 from mimicbench.recipe import Recipe
 
 
@@ -25,8 +26,9 @@ class Student(Learner):
         steps: int,
         classes: int,
         recorder: Callable[[], Recording] | None = None,
+        rank: Rank = ALONE,
     ) -> None:
-        super().__init__(network, recipe, steps, classes, recorder)
+        super().__init__(network, recipe, steps, classes, recorder, rank)
         self.fidelity = MulticlassAccuracy(classes, average="micro")
 
     def validation_step(self, batch: Batch, _: int) -> None:

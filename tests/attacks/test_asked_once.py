@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def test_replies_come_in_order_and_are_kept(tmp_path: Path) -> None:
     replies = asked_once(file, Softmax(SpyMentor(), budget=None), query, 10, 4, CPU)
     torch.testing.assert_close(replies, SpyMentor()(IMAGES), rtol=0, atol=1e-6)
     np.testing.assert_array_equal(np.load(file), replies)
-    assert [path.name for path in file.parent.iterdir()] == ["replies.npy"]
+    assert {path.name for path in file.parent.iterdir()} <= {"replies.npy", "replies.lock"}
 
 
 @pytest.mark.parametrize("covered", [0, 5, 9])
@@ -43,7 +44,7 @@ def test_nothing_is_kept_when_the_mentor_fails_midway(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         asked_once(tmp_path / "replies.npy", Softmax(Failing(), budget=None), query, 10, 4, CPU)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
 
 
 def test_replies_kept_for_a_list_of_another_length_are_not_used(tmp_path: Path) -> None:
@@ -51,3 +52,16 @@ def test_replies_kept_for_a_list_of_another_length_are_not_used(tmp_path: Path) 
     asked_once(file, Softmax(SpyMentor(), budget=None), query, 6, 4, CPU)
     oracle = Softmax(SpyMentor(), budget=None)
     assert len(asked_once(file, oracle, query, 10, 4, CPU)) == oracle.asked == len(np.load(file)) == 10
+
+
+def test_of_ranks_that_come_at_once_one_asks_and_all_have_its_replies(tmp_path: Path) -> None:
+    mentor = SpyMentor()
+    oracles = [Softmax(mentor, budget=10) for _ in range(4)]
+    with ThreadPoolExecutor(4) as ranks:
+        replies = list(
+            ranks.map(lambda oracle: asked_once(tmp_path / "replies.npy", oracle, query, 10, 4, CPU), oracles)
+        )
+    assert len(mentor.asked) == 10
+    assert {oracle.asked for oracle in oracles} == {10}
+    for one in replies:
+        assert torch.equal(one, replies[0])

@@ -1,14 +1,17 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from mimicbench.attacks import Attack
-from mimicbench.errors import QueryBudgetExceeded
+from mimicbench.augmentation import Augmentation
+from mimicbench.errors import QueryBudgetExceeded, UserError
 from mimicbench.evaluation import Evaluation
 from mimicbench.learner import Chunk
 from mimicbench.oracles.label import Label
+from mimicbench.rank import ALONE, Rank
 from mimicbench.resident import ResidentImages
 from mimicbench.student import Student
 from tests.making import pictures
@@ -32,12 +35,13 @@ def test_an_epoch_trains_on_its_own_set_in_order(tmp_path: Path, monkeypatch: py
     settings = {"samples_per_epoch": 50, "chunk_size": 8, "recipe": make_recipe(batch_size=4)}
     oracle = Label(SpyMentor(), budget=None)
     fitted(make_composite(make_pool(9), 3, **settings), oracle, tmp_path)
-    assert [len(images) for images, _ in learnt] == 3 * [8, 8, 8, 8, 8, 8, 2]
+    assert [len(images) for images, *_ in learnt] == 3 * [8, 8, 8, 8, 8, 8, 2]
     other = make_composite(make_pool(9), 3, **settings)
     other.attach(Label(SpyMentor(), budget=None), None, CPU, tmp_path / "other.npy")  # type: ignore[arg-type]
     expected = [other.chunk(epoch, start, min(start + 8, 50)) for epoch in range(3) for start in range(0, 50, 8)]
-    for (images, replies), (expected_images, expected_replies) in zip(learnt, expected, strict=True):
+    for (images, replies, samples), (expected_images, expected_replies) in zip(learnt, expected, strict=True):
         assert torch.equal(images, expected_images)
+        assert samples == len(images)
         assert torch.equal(replies, expected_replies)
 
 
@@ -78,3 +82,41 @@ def test_standard_mimicking_asks_no_more_than_its_budget(tmp_path: Path) -> None
     assert attack.oracle.asked == len(mentor.asked) == 17
     assert student.samples == 3 * 21
     assert student.global_step == attack.steps == 3 * 6
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("make", [make_composite, make_standard])
+@pytest.mark.parametrize("changes", [{}, {"augment": Augmentation(shift=1, rotate=15, flip=True)}, {"refresh": "once"}])
+def test_ranks_make_together_what_one_makes_and_each_of_every_sgd_batch_its_part(
+    count: int, make: Any, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    if make is make_standard and changes == {"refresh": "once"}:
+        pytest.skip("composites alone are refreshed")
+
+    def attack(rank: Rank, folder: Path) -> Attack:
+        settings = {"samples_per_epoch": 61, "chunk_size": 21, "recipe": make_recipe(batch_size=7), **changes}
+        made: Attack = make(make_pool(30), 3, None, 4, **settings)
+        mentors.append(SpyMentor())
+        made.attach(Label(mentors[-1], budget=None), None, CPU, folder / "replies.npy", rank)  # type: ignore[arg-type]
+        return made
+
+    mentors: list[SpyMentor] = []
+    ranks = [attack(Rank(number, count), tmp_path / "together") for number in range(count)]
+    alone = attack(ALONE, tmp_path / "alone")
+    for epoch in (0, 2):
+        for start, stop in ((0, 21), (21, 42), (42, 61)):
+            expected_images, expected_replies = alone.chunk(epoch, start, stop)
+            images, replies = torch.zeros_like(expected_images), torch.zeros_like(expected_replies)
+            for one in ranks:
+                rows = torch.from_numpy(one.places(start, stop)) - start
+                images[rows], replies[rows] = one.chunk(epoch, start, stop)
+            torch.testing.assert_close(images, expected_images, rtol=0, atol=1e-6 if changes else 0)
+            assert torch.equal(replies, expected_replies)
+    assert {one.oracle.asked for one in ranks} == {alone.oracle.asked}
+    assert sum(len(seen) for mentor in mentors for seen in mentor.seen) == 2 * alone.oracle.asked  # by ranks and alone
+
+
+def test_an_sgd_batch_with_too_few_samples_for_the_ranks_is_refused(tmp_path: Path) -> None:
+    attack = make_composite(make_pool(30), 2, samples_per_epoch=29, chunk_size=14, recipe=make_recipe(batch_size=7))
+    with pytest.raises(UserError, match="2 devices cannot divide an SGD batch of 1 samples"):
+        attack.attach(Label(SpyMentor(), budget=None), None, CPU, tmp_path, Rank(0, 2))  # type: ignore[arg-type]

@@ -256,7 +256,7 @@ class TestOnce:
         assert torch.equal(mentor.asked, plain_mentor.asked)
         assert torch.equal(replies, plain_replies)
         augment = Augmentation(shift=1, rotate=15, flip=True)
-        torch.testing.assert_close(images, augment(plain_images, 3, 1, 0), rtol=0, atol=1e-6)
+        torch.testing.assert_close(images, augment(plain_images, 3, 1, np.arange(len(plain_images))), rtol=0, atol=1e-6)
 
     def test_a_budget_smaller_than_n_makes_the_set_smaller(self, tmp_path: Path) -> None:
         attack, mentor = self.attack(tmp_path, budget=21)

@@ -54,7 +54,7 @@ def test_augmented_images_keep_the_replies_to_the_unchanged_ones(tmp_path: Path)
     for epoch in range(2):
         (images, replies), (originals, original_replies) = epoch_of(augmented, epoch), epoch_of(plain, epoch)
         assert torch.equal(replies, original_replies)
-        torch.testing.assert_close(images, AUGMENT(originals, 5, epoch, 0), rtol=0, atol=1e-6)
+        torch.testing.assert_close(images, AUGMENT(originals, 5, epoch, np.arange(len(originals))), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("chunk_size", [1, 7, 30])

@@ -29,3 +29,13 @@ def test_an_oracle_notes_what_it_sends_and_not_what_it_refuses(tmp_path: Path) -
         oracle.ask(torch.rand(3, 3, 4, 4))
     oracle.recall(5)
     assert oracle.ledger.total == 3
+
+
+def test_another_rank_adds_to_the_file_that_the_first_has_begun(tmp_path: Path) -> None:
+    file = tmp_path / "queries.txt"
+    other = Ledger(file, "job", begin=False)
+    assert not file.exists()
+    first = Ledger(file, "job")
+    for ledger, count in ((first, 3), (other, 4), (first, 5)):
+        ledger.note(count)
+    assert first.total == other.total == 12

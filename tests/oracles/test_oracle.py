@@ -117,3 +117,12 @@ def test_a_real_mentor_gives_softmax_and_label_the_same_classes() -> None:
     replies = Softmax(mentor, budget=None).ask(asked)
     torch.testing.assert_close(replies, network.eval()(asked).softmax(1), rtol=0, atol=1e-6)
     assert torch.equal(replies.argmax(1), Label(mentor, budget=None).ask(asked).argmax(1))
+
+
+def test_what_other_ranks_send_at_the_same_time_counts_and_has_to_be_covered() -> None:
+    oracle = Label(SpyMentor(), budget=10)
+    assert len(oracle.ask(torch.rand(3, 3, 4, 4), together=6)) == 3
+    assert oracle.asked == 6
+    with pytest.raises(QueryBudgetExceeded, match="does not cover 6 more images after 6"):
+        oracle.ask(torch.rand(3, 3, 4, 4), together=6)
+    assert oracle.asked == 6

@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import Any, final
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
+import numpy as np
 import torch
 
 from mimicbench.chunks import Chunks
 from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
-from mimicbench.learner import Chunk
+from mimicbench.learner import Samples
 from mimicbench.oracles import Oracle
 from mimicbench.pools import Pool
+from mimicbench.rank import ALONE, Rank
 from mimicbench.recipe import Recipe
 from mimicbench.resident import ResidentImages
 
 
 class Attack(L.LightningDataModule, ABC):
-    """Chunks of (images, replies) on the training device, each epoch.
+    """Chunks of (images, replies) on the training device, each epoch; each rank makes its part of each SGD batch.
 
     An attack is planned before the mentor exists, so that a plan that cannot be carried out fails at once;
     :meth:`attach` then gives it the oracle.
@@ -70,7 +72,9 @@ class Attack(L.LightningDataModule, ABC):
         self.chunk_size = chunk_size
         self.recipe = recipe
 
-    def attach(self, oracle: Oracle, evaluation: Evaluation, device: torch.device, replies: Path) -> None:
+    def attach(
+        self, oracle: Oracle, evaluation: Evaluation, device: torch.device, replies: Path, rank: Rank = ALONE
+    ) -> None:
         """Give the attack what exists only once there is a mentor.
 
         Args:
@@ -78,21 +82,45 @@ class Attack(L.LightningDataModule, ABC):
             evaluation: The test images, handed on to Lightning; the attack never looks at them.
             device: Where the training runs.
             replies: Where replies that are asked for once are kept.
+            rank: This process among those that train together.
+
+        Raises:
+            UserError: There are more ranks than samples in an SGD batch.
         """
+        sizes = {
+            self.recipe.batch_size,
+            *(self.samples(epoch) % self.recipe.batch_size for epoch in range(self.epochs)),
+        }
+        if (smallest := min(sizes - {0})) < rank.count:
+            raise UserError(
+                f"{rank.count} devices cannot divide an SGD batch of {smallest} samples; take fewer devices, or make "
+                "attack.samples_per_epoch (or what oracle.budget leaves of it) a multiple of attack.recipe.batch_size."
+            )
+        self.rank = rank
         self.oracle = oracle
         self.images = ResidentImages(self.pool.images, device)
         self.replies_file = replies
         self._evaluation = evaluation
 
     @abstractmethod
-    def chunk(self, epoch: int, start: int, stop: int) -> Chunk:
-        """The training samples ``start..stop-1`` of an epoch, with the oracle's replies.
+    def chunk(self, epoch: int, start: int, stop: int) -> Samples:
+        """This rank's part, :meth:`places`, of the samples ``start..stop-1`` of an epoch, with the oracle's replies.
 
-        What they are is a function of (seed, epoch, index), whatever the chunk size.
+        What they are is a function of (seed, epoch, place), whatever the chunk size and the number of ranks.
 
         Raises:
             QueryBudgetExceeded: They would have to be asked for, and the budget does not cover them.
         """
+
+    @final
+    def places(self, start: int, stop: int) -> np.ndarray:
+        """Which of the samples ``start..stop-1`` of an epoch this rank makes: int64, ascending.
+
+        Args:
+            start: The first sample of an SGD batch.
+            stop: The first one of another, or the end of the epoch.
+        """
+        return np.arange(start, stop)[self.rank.rows(stop - start, self.recipe.batch_size)]
 
     @final
     def state_dict(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from mimicbench.attacks.attack import Attack
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import uniforms, walk
 from mimicbench.hardware import to_device
-from mimicbench.learner import Chunk
+from mimicbench.learner import Samples
 from mimicbench.pools import Pool
 from mimicbench.recipe import Recipe
 
@@ -35,6 +35,9 @@ class Draws:
 
     index: np.ndarray
     weight: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray | slice) -> "Draws":
+        return Draws(self.index[rows], self.weight[rows])
 
 
 def draw(seed: int, epoch: int, start: int, stop: int, pool_size: int, images: int, ratio: Ratio) -> Draws:
@@ -119,18 +122,18 @@ class Composite(Attack):
         """The composites ``start..stop-1`` of the set of an epoch."""
         return draw(self.seed, epoch, start, stop, len(self.pool), self.n, self.ratio)
 
-    def chunk(self, epoch: int, start: int, stop: int) -> Chunk:
+    def chunk(self, epoch: int, start: int, stop: int) -> Samples:
         """Composites, augmented if so configured, with the replies to the unchanged ones."""
+        places = self.places(start, stop)
         if self.refresh == "epoch":
-            images = self._blend(self.draws(epoch, start, stop))
-            replies = self.oracle.ask(images)
+            images = self._blend(self.draws(epoch, start, stop)[places - start])
+            replies = self.oracle.ask(images, together=stop - start)
         else:
-            before = epoch * self.samples_per_epoch
-            index = walk(self.seed, self._to_ask, before + start, before + stop)
-            images = self._blend(Draws(self._set.index[index], self._set.weight[index]))
+            index = walk(self.seed, self._to_ask, epoch * self.samples_per_epoch + places)
+            images = self._blend(self._set[index])
             replies = self._replies[to_device(index, images.device)]
         if self.augment is not None:
-            images = self.augment(images, self.seed, epoch, start)
+            images = self.augment(images, self.seed, epoch, places)
         return images, replies
 
     @property
@@ -165,7 +168,7 @@ class Composite(Attack):
     @cached_property
     def _replies(self) -> Tensor:
         def query(start: int, stop: int) -> Tensor:
-            return self._blend(Draws(self._set.index[start:stop], self._set.weight[start:stop]))
+            return self._blend(self._set[start:stop])
 
         return asked_once(self.replies_file, self.oracle, query, self._to_ask, self.chunk_size, self.images.device)
 

@@ -11,7 +11,7 @@ from mimicbench.attacks.attack import Attack
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import permutation, walk
 from mimicbench.hardware import to_device
-from mimicbench.learner import Chunk
+from mimicbench.learner import Samples
 from mimicbench.pools import Pool
 from mimicbench.recipe import Recipe
 
@@ -55,13 +55,13 @@ class Standard(Attack):
         """All of them: each used image of the pool is asked once, and they are taken to differ."""
         return self.oracle.asked
 
-    def chunk(self, epoch: int, start: int, stop: int) -> Chunk:
+    def chunk(self, epoch: int, start: int, stop: int) -> Samples:
         """Pool images, augmented, with the replies to the unchanged ones."""
-        before = epoch * self.samples_per_epoch
-        index = walk(self.seed, len(self._used), before + start, before + stop)
+        places = self.places(start, stop)
+        index = walk(self.seed, len(self._used), epoch * self.samples_per_epoch + places)
         images = self.images.take(to_device(self._used[index], self.images.device))
         if self.augment is not None:
-            images = self.augment(images, self.seed, epoch, start)
+            images = self.augment(images, self.seed, epoch, places)
         return images, self._replies[to_device(index, images.device)]
 
     @cached_property

@@ -122,6 +122,8 @@ def _configuration(contender: str, options: argparse.Namespace, folder: str) -> 
         f"paths.output_dir={folder}",
         "callbacks.progress_bar.refresh_rate=0",
     ]
+    if attack == "standard":
+        overrides.append("attack.augment=null")  # ART changes no images
     return check(composed(overrides))
 
 

@@ -111,6 +111,7 @@ def _agreement(config: Config, task: Task, hardware: Hardware) -> dict[str, floa
 
 def _copied(overrides: list[str]) -> dict[str, float]:
     result = run(OmegaConf.create(composed([*overrides, "callbacks.progress_bar.refresh_rate=0"])))
+    assert result is not None
     return {
         "accuracy": result.student_accuracy,
         "fidelity": result.fidelity,

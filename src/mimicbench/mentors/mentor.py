@@ -1,11 +1,9 @@
 """The black box."""
 
-import hashlib
-
 import torch
 from torch import Tensor, nn
 
-from mimicbench.fingerprint import fingerprint
+from mimicbench.fingerprint import content, fingerprint
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.folding import folded
 from mimicbench.resident import answered_at_once
@@ -26,7 +24,7 @@ class Mentor:
         self._network = hardware.fast(folded(network).to(hardware.device))
         self._hardware = hardware
         self.classes = classes
-        self.fingerprint = fingerprint(_content(network), hardware.device.type, hardware.precision)
+        self.fingerprint = fingerprint(content(network), hardware.device.type, hardware.precision)
         """Names what answers: equal for equal weights in equal arithmetic."""
 
     @torch.no_grad()
@@ -42,11 +40,3 @@ class Mentor:
         with self._hardware.autocast():
             answers = [self._network(batch).float() for batch in images.split(answered_at_once(images.device))]
         return torch.cat(answers).softmax(1)
-
-
-def _content(network: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, value in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.cpu().contiguous().numpy())
-    return digest.hexdigest()

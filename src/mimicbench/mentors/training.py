@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
@@ -11,7 +12,7 @@ from mimicbench.augmentation import Augmentation
 from mimicbench.chunks import Chunks
 from mimicbench.counter_rng import permutation
 from mimicbench.evaluation import Batch, Evaluation
-from mimicbench.learner import Chunk, Learner
+from mimicbench.learner import Learner, Samples
 from mimicbench.resident import ResidentImages
 from mimicbench.tasks import Task
 
@@ -73,10 +74,10 @@ class TaskChunks(L.LightningDataModule):
         """Chunks are made on the device."""
         return batch
 
-    def _chunk(self, epoch: int, start: int, stop: int) -> Chunk:
+    def _chunk(self, epoch: int, start: int, stop: int) -> Samples:
         order = permutation(self._seed, epoch, len(self._images))[start:stop]
         index = torch.tensor(order, device=self._images.device)
         images = self._images.take(index)
         if self._augment is not None:
-            images = self._augment(images, self._seed, epoch, start)
+            images = self._augment(images, self._seed, epoch, np.arange(start, stop))
         return images, self._targets[index]

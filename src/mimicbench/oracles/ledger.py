@@ -11,18 +11,19 @@ LEDGER = "queries.txt"
 class Ledger:
     """A file with one line for each query that was sent: how many images it held.
 
-    Lines are handed to the operating system at once, so that they outlive a process that is killed. The first names the
-    job.
+    Lines are handed to the operating system at once and appended as a whole, so that they outlive a process that is
+    killed and several ranks may write. The first names the job.
 
     Args:
         file: Goes on where an earlier process of the same job left it.
         job: Names the job; the lines of another one are dropped.
+        begin: Whether to begin the file where there is none of this job; False where another rank does.
     """
 
-    def __init__(self, file: Path, job: str) -> None:
+    def __init__(self, file: Path, job: str, *, begin: bool = True) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self._file = file
-        if not file.exists() or file.read_text(encoding="ascii").partition("\n")[0] != job:
+        if begin and (not file.exists() or file.read_text(encoding="ascii").partition("\n")[0] != job):
             with atomic(file) as temporary:
                 temporary.write_text(f"{job}\n", encoding="ascii")
 

@@ -27,29 +27,31 @@ class Oracle(ABC):
         self.__mentor = mentor
         self.budget = budget
         self.asked = 0
-        """Images answered in this run so far."""
+        """Images answered in this run so far, to all ranks."""
         self.ledger: Ledger | None = None
         """Where each query is noted before it is sent, if anywhere."""
 
     @final
-    def ask(self, images: Tensor) -> Tensor:
+    def ask(self, images: Tensor, together: int | None = None) -> Tensor:
         """Send a query.
 
         Args:
             images: float [B, C, H, W] in [0, 1].
+            together: How many images all ranks send now, these included; None for these alone.
 
         Returns:
             float32 [B, K], rows on the simplex, without gradients.
 
         Raises:
-            QueryBudgetExceeded: The budget does not cover all B images; none was sent.
+            QueryBudgetExceeded: The budget does not cover them all; none was sent.
         """
-        if self.budget is not None and self.asked + len(images) > self.budget:
+        together = len(images) if together is None else together
+        if self.budget is not None and self.asked + together > self.budget:
             raise QueryBudgetExceeded(
-                f"oracle.budget={self.budget} does not cover {len(images):,} more images after {self.asked:,}; "
+                f"oracle.budget={self.budget} does not cover {together:,} more images after {self.asked:,}; "
                 f"raise it or ask for less."
             )
-        self.asked += len(images)
+        self.asked += together
         if self.ledger is not None:
             self.ledger.note(len(images))
         return self.reply(self.__mentor(images))
