@@ -35,7 +35,15 @@ def exit_codes(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
 def make_logger(folder: Path, name: str) -> WandbLogger:
     folder.mkdir(exist_ok=True)
     return weights_and_biases(
-        project="test", entity=None, group=str(folder), name=name, tags=["a"], save_dir=folder, mode="auto"
+        project="test",
+        entity=None,
+        group=str(folder),
+        name=name,
+        varied=True,
+        tags=["a"],
+        save_dir=folder,
+        mode="auto",
+        checkpoint=False,
     )
 
 
@@ -99,6 +107,8 @@ def test_an_account_is_used_where_there_is_one(
         tags=[],
         save_dir=tmp_path,
         mode=mode,  # type: ignore[arg-type]
+        varied=True,
+        checkpoint=False,
     )
     assert logger._offline is offline
     assert logger._wandb_init["mode"] == ("offline" if offline else "online")

@@ -59,10 +59,10 @@ def test_the_student_learns_from_no_test_image_and_through_no_gradient_of_the_me
 
     test = {image.tobytes() for image in digits(make_paths(tmp_path), size=32).test.images}
     assert set.union(*(as_bytes(batch[0]) for _, batch, *_ in measured)) == test
-    learnt = set.union(*(as_bytes(images) for _, (images, _), *_ in chunks))
+    learnt = set.union(*(as_bytes(images) for _, (images, *_), *_ in chunks))
     assert len(learnt) > 200
     assert not learnt & test
-    for _, (images, replies), *_ in chunks:
+    for _, (images, replies, _), *_ in chunks:
         assert not images.requires_grad
         assert not replies.requires_grad
         assert replies.grad_fn is None
@@ -77,7 +77,7 @@ def test_the_student_learns_what_the_oracle_replies(
     original = Mentor.__init__
     monkeypatch.setattr(Mentor, "__init__", lambda self, *given: (mentors.append(self), original(self, *given))[1])
     started(cache, tmp_path, f"oracle={oracle}", "trainer.max_epochs=1")
-    for _, (images, replies), *_ in chunks:
+    for _, (images, replies, _), *_ in chunks:
         answers = mentors[0](images)
         if oracle == "label":
             answers = torch.nn.functional.one_hot(answers.argmax(1), 10).float()

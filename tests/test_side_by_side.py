@@ -40,7 +40,7 @@ def test_eight_jobs_share_one_mentor_and_one_pool(tmp_path: Path) -> None:
     for number in range(JOBS):
         result = json.loads((tmp_path / str(number) / "result.json").read_text())
         measured.append([result[key] for key in ("mentor_accuracy", "student_accuracy", "fidelity", "queries")])
-        assert "shared with other jobs" in result["device"] or result["device"] == "CPU, 1 threads"
+        assert "shared with other jobs" in result["device"] or result["device"] == "CPU, 1 thread"
     assert measured == [measured[0]] * JOBS
     assert len(list(cache.glob("mentors/*.ckpt"))) == 1
     assert [file for file in cache.rglob(".*") if file.is_file() and not file.name.endswith(".lock")] == []

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
+NO_REPORT = ("hydra.callbacks.sweep.report=false",)
 SHORT = (
     "debug=smoke",
     "mentor.network.width=0.1",
@@ -21,13 +23,19 @@ SHORT = (
 )
 
 
-def train(cache: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+def train(
+    cache: Path, *overrides: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    quick = "-m" in overrides and not any("report" in override for override in overrides)
     return subprocess.run(
-        [sys.executable, "train.py", *overrides],
+        [sys.executable, "train.py", *overrides, *(NO_REPORT if quick else ())],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env=os.environ | {"MIMICBENCH_CACHE": str(cache), "COLUMNS": "120", "MIMICBENCH_DATA": str(cache / "no data")},
+        timeout=300,
+        env=os.environ
+        | {"MIMICBENCH_CACHE": str(cache), "COLUMNS": "120", "MIMICBENCH_DATA": str(cache / "no data")}
+        | dict(environment or {}),
     )
 
 
@@ -106,10 +114,11 @@ def test_one_seed_gives_one_result(
 
 def test_the_papers_grid_ends_with_one_table_of_all_jobs(cache: Path, tmp_path: Path) -> None:
     mentors = set(cache.glob("mentors/*.ckpt"))
-    done = train(
-        cache, "-m", *SHORT, "attack=standard,composite", "oracle=softmax,label", f"hydra.sweep.dir={tmp_path}"
-    )
+    grid = ("attack=standard,composite", "oracle=softmax,label", "hydra.callbacks.sweep.report=true")
+    done = train(cache, "-m", *SHORT, *grid, f"hydra.sweep.dir={tmp_path}")
     assert done.returncode == 0, done.stderr
+    assert f"{tmp_path}/report.html shows the figures." in done.stdout
+    assert (tmp_path / "report" / "accuracy_over_queries.png").exists()
     summary = pd.read_csv(tmp_path / "summary.csv")
     cells = list(zip(summary["attack"], summary["oracle"], strict=True))
     assert cells == [("standard", "softmax"), ("standard", "label"), ("composite", "softmax"), ("composite", "label")]
@@ -141,7 +150,8 @@ def test_a_failed_job_leaves_the_others_their_table(cache: Path, tmp_path: Path)
         (["attack.samples_per_epoch=0"], "attack.samples_per_epoch=0 is refused"),
         (["oracle.budget=100"], "oracle.budget=100 does not cover one chunk"),
         (["pool.crops=200"], "fewer than attack.chunk_size=256"),
-        (["trainer.devices=2"], "trainer.devices=2 is refused"),
+        (["trainer.devices=0"], "trainer.devices=0 is refused"),
+        (["trainer.num_nodes=2"], "start the job by torchrun"),
         (["mentor.network.width=100"], "mentor.network.width=100 is refused"),
         (["task=cifar10"], "MIMICBENCH_DATA"),
         (["mentor.checkpoint=nowhere.ckpt"], "mentor.checkpoint=nowhere.ckpt is not a file"),

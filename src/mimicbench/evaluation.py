@@ -30,6 +30,10 @@ class Evaluation:
         self._start, self._stop = rank.part(len(images))
         self._size = answered_at_once(images.device)
 
+    def all_images(self) -> Iterator[Tensor]:
+        """Those of all ranks, as :meth:`__iter__` gives them, without their classes."""
+        return self._images.batches()
+
     def __len__(self) -> int:
         return -(-(self._stop - self._start) // self._size)
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from mimicbench.checkpoints import CHECKPOINT
@@ -21,16 +22,28 @@ _COLUMNS |= {"train/loss", "train/learning_rate", "train/samples_per_second"}
 _RUN_ID = "wandb_run_id.txt"
 
 
+class WandbRun(WandbLogger):
+    """Lightning's logger, which does not know of the checkpoints that a job keeps here.
+
+    Attributes:
+        logs_checkpoint: Whether the finished student's becomes an artifact.
+    """
+
+    logs_checkpoint = False
+
+
 def weights_and_biases(
     *,
     project: str,
     entity: str | None,
     group: str,
     name: str,
+    varied: bool,
     tags: list[str],
     save_dir: Path,
     mode: Literal["auto", "online", "offline"],
-) -> WandbLogger:
+    checkpoint: bool,
+) -> WandbRun:
     """A logger to Weights & Biases; close it with :func:`closed`.
 
     Args:
@@ -38,10 +51,12 @@ def weights_and_biases(
         entity: User or team; None for the account's default.
         group: Name or folder of the sweep that the run belongs to.
         name: Of the run.
+        varied: Add to the name what else the command sets, such as ``attack.images=3``.
         tags: Of the run.
         save_dir: Where the run's own files are kept, and its id, by which a job that goes on after a kill finds it.
         mode: ``auto`` is ``online`` where an account is configured, else ``offline`` (``wandb sync`` sends offline runs
             later), and nothing at all where the environment says ``WANDB_MODE=disabled``.
+        checkpoint: Keep the finished student's checkpoint there too, as an artifact.
     """
     import wandb  # here, for its import is slow and most runs do without
 
@@ -49,11 +64,11 @@ def weights_and_biases(
     if mode == "auto":
         disabled = os.environ.get("WANDB_MODE") == "disabled"
         chosen = "disabled" if disabled else "online" if wandb.login(prompt=False) else "offline"
-    return WandbLogger(
+    logger = WandbRun(
         project=project,
         entity=entity,
         group=PurePath(group).name,
-        name=name,
+        name=" ".join([name, *(_set_by_command() if varied else ())]),
         tags=tags,
         save_dir=save_dir,
         id=_run_id(save_dir),
@@ -61,6 +76,17 @@ def weights_and_biases(
         offline=chosen == "offline",
         mode=chosen,  # of wandb.init; what offline sets is not enough for new releases
     )
+    logger.logs_checkpoint = checkpoint
+    return logger
+
+
+def _set_by_command() -> list[str]:
+    """The overrides of this job's command, but for those that a run's name tells anyway or that shape nothing."""
+    if not HydraConfig.initialized():
+        return []
+    named, shapeless = ("attack", "oracle", "seed"), ("logger", "callbacks", "paths", "hydra")
+    keys = {override: override.partition("=")[0].lstrip("+~") for override in HydraConfig.get().overrides.task}
+    return [one for one, key in keys.items() if key not in named and key.partition(".")[0] not in shapeless]
 
 
 def _run_id(folder: Path) -> str:

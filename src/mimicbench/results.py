@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 from mimicbench.files import atomic, writing
 
 FILE = "result.json"
+_KNOWN_BY = {"task", "pool", "attack", "oracle", "seed", "student_accuracy"}  # in every layout so far
 
 
 @dataclass(frozen=True)
@@ -134,11 +135,11 @@ def load(*folders: Path) -> "pd.DataFrame":
     Returns:
         Columns as the keys of ``result.json``, those of ``queries`` and ``code`` as ``queries.total`` and so on, and
         ``folder``.
-        ``versions`` and ``config`` stay dictionaries. Empty if nothing has finished.
+        ``versions`` and ``config`` stay dictionaries. What a result of an older layout lacks is NaN. Empty if nothing
+        has finished.
     """
     import pandas as pd  # here, for a job has no need of its 60 MB
 
-    own = {field.name for field in fields(Result)} - {"threads", "code"}  # which older results lack
     files = [file for folder in folders for file in sorted(folder.rglob(FILE), key=_natural)]
     rows = []
     for file in files:
@@ -146,11 +147,28 @@ def load(*folders: Path) -> "pd.DataFrame":
             row = json.loads(file.read_text(encoding="utf-8"))
         except ValueError:
             continue
-        if not isinstance(row, dict) or not own <= row.keys():
+        if not isinstance(row, dict) or not row.keys() >= _KNOWN_BY:
             continue  # another program's
-        nested = {f"{name}.{key}": value for name in ("queries", "code") for key, value in row.pop(name, {}).items()}
-        rows.append(row | nested | {"folder": str(file.parent)})
-    return pd.DataFrame(rows)
+        rows.append(_flat(row) | {"folder": str(file.parent)})
+    return pd.DataFrame(rows, columns=_columns(rows) if rows else None)
+
+
+def _columns(rows: list[dict[str, Any]]) -> list[str]:
+    """Those of this layout, which older results may lack, and whatever else there is."""
+    nested = {"queries": [f"queries.{one.name}" for one in fields(Queries)], "code": ["code.commit", "code.dirty"]}
+    own = [name for one in fields(Result) for name in nested.get(one.name, [one.name])]
+    return list(dict.fromkeys([*own, *(key for row in rows for key in row)]))
+
+
+def flat(result: Result) -> dict[str, Any]:
+    """The values of a result that are neither its versions nor its configuration, ``queries.total`` for nested ones."""
+    return {key: value for key, value in _flat(asdict(result)).items() if key not in ("versions", "config")}
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    parts = {name: row[name] for name in ("queries", "code") if isinstance(row.get(name), dict)}
+    nested = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
+    return {key: value for key, value in row.items() if key not in parts} | nested
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -1,6 +1,7 @@
 """One job, from its configuration to its ``result.json``: the only place that builds what the configuration names."""
 
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -15,15 +16,18 @@ import torch
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from omegaconf import DictConfig
+from torch import Tensor
 
-from mimicbench import progress
+from mimicbench import examples, predictions, progress, wandb_media
 from mimicbench.attacks import Attack
 from mimicbench.checkpoints import CHECKPOINT, AtomicCheckpointIO, Checkpoints
 from mimicbench.curves import Curves
 from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
-from mimicbench.files import require_writable
+from mimicbench.examples import Examples
+from mimicbench.files import require_writable, writing
 from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware, limit_threads
 from mimicbench.in_step import InStep
@@ -33,6 +37,7 @@ from mimicbench.networks.synchronised import SynchroniseBatchNorm
 from mimicbench.oracles import Oracle
 from mimicbench.oracles.ledger import LEDGER, Ledger
 from mimicbench.pools import Pool
+from mimicbench.predictions import Predictions, predicted
 from mimicbench.rank import Rank
 from mimicbench.resident import ResidentImages
 from mimicbench.results import FILE, Queries, Result, code, described, versions
@@ -63,6 +68,7 @@ class Job:
         code: What carries it out.
         rank: This process among those that carry it out together.
         mentor_accuracy: The mentor's, on the task's test images.
+        mentor_says: Its probabilities for them, float32 [N, K].
     """
 
     config: Config
@@ -78,6 +84,7 @@ class Job:
     code: dict[str, Any]
     rank: Rank
     mentor_accuracy: float
+    mentor_says: Tensor
 
     @property
     def device(self) -> str:
@@ -113,7 +120,8 @@ def assemble(config: Config) -> Job:
     labels = torch.from_numpy(task.test.labels)
     sharing = SharedCores.of(hardware, config.paths, config.trainer.devices)
     with sharing:
-        mentor_labels = torch.cat([mentor(batch).argmax(1) for batch in images.batches()]).cpu()
+        mentor_says = torch.cat([mentor(batch) for batch in images.batches()]).cpu()
+    mentor_labels = mentor_says.argmax(1)
     mentor_accuracy = int((mentor_labels == labels).sum()) / len(labels)
     if not mentor_accuracy:
         raise UserError("The mentor is right on no test image; see that the classes of mentor and task are the same.")
@@ -139,7 +147,7 @@ def assemble(config: Config) -> Job:
     own = [in_step, sharing, stopwatch, Curves(oracle, stopwatch), notes, checkpoints]
     trainer = _trainer(config, hardware, rank, attack.epochs, own)
     parts = (mentor, oracle, attack, student, trainer, stopwatch, sharing, checkpoints, source, rank)
-    return Job(config, hardware, *parts, mentor_accuracy)
+    return Job(config, hardware, *parts, mentor_accuracy, mentor_says)
 
 
 def run(cfg: DictConfig) -> Result | None:
@@ -168,7 +176,7 @@ def run(cfg: DictConfig) -> Result | None:
 
 def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
     if rank.first:
-        stale = [FILE, progress.FILE]  # a job without a result did not finish
+        stale = [FILE, progress.FILE, predictions.FILE, examples.FILE]  # a job without a result did not finish
         for name in stale if config.trainer.resume else [*stale, CHECKPOINT, LEDGER]:
             (folder / name).unlink(missing_ok=True)
     job = assemble(config)
@@ -179,14 +187,32 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
         for logger in job.trainer.loggers:
             logger.log_hyperparams(_plain(config))
         job.trainer.fit(job.student, datamodule=job.attack, ckpt_path=checkpoint)
-    if not rank.first:
-        return None
+        if not rank.first:
+            return None
+        result, found, shown = _measured(job), _predictions(job), Examples.of(job.attack, job.mentor)
+        wandb_media.log(job.trainer.loggers, result, found, shown, folder)
+    with writing(folder, "paths.output_dir"):
+        found.save(folder)
+        if shown is not None:
+            shown.save(folder)
+    result.save(folder)
+    return result
 
+
+def _predictions(job: Job) -> Predictions:
+    evaluation = job.attack.val_dataloader()
+    student_says = predicted(job.student.network, evaluation, job.hardware)
+    labels = evaluation.labels.cpu().numpy()
+    return Predictions(job.mentor.classes, labels, job.mentor_says.numpy(), student_says.numpy())
+
+
+def _measured(job: Job) -> Result:
+    config, asked, ledger = job.config, job.oracle.asked, job.oracle.ledger
     images = len(job.attack.val_dataloader().labels)
     # torchmetrics divides in float32
     measured = {name: round(share * images) / images for name, share in job.student.measured.items()}
     accuracy = measured["test/accuracy"]
-    result = Result(
+    return Result(
         **{key: getattr(config, key)["name"] for key in ("task", "pool", "attack", "oracle", "mentor", "student")},
         seed=config.seed,
         mentor_accuracy=job.mentor_accuracy,
@@ -194,10 +220,7 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
         relative_accuracy=accuracy / job.mentor_accuracy,
         fidelity=measured["test/fidelity"],
         queries=Queries(
-            job.oracle.asked,
-            job.attack.unique_queries,
-            job.oracle.budget,
-            repeated=max(0, job.oracle.ledger.total - job.oracle.asked),
+            asked, job.attack.unique_queries, job.oracle.budget, max(0, ledger.total - asked) if ledger else 0
         ),
         epochs=job.trainer.current_epoch,
         sgd_steps=job.trainer.global_step,
@@ -210,8 +233,6 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
         versions=versions(),
         config=_plain(config),
     )
-    result.save(folder)
-    return result
 
 
 @contextmanager
@@ -241,6 +262,11 @@ def _rank(config: Config) -> Rank:
             f"A job on {rank.count} devices needs processes of its own, which this launcher does not give it; "
             "choose hydra/launcher=process."
         )
+    if config.trainer.num_nodes > 1 and not Rank.started_from_outside() and "MASTER_ADDR" not in os.environ:
+        raise UserError(
+            "trainer.num_nodes is more than 1, but nothing says where the other machines are; start the job by "
+            "torchrun or with hydra/launcher=slurm."
+        )
     return rank
 
 
@@ -267,10 +293,15 @@ def _trainer(config: Config, hardware: Hardware, rank: Rank, epochs: int, own: l
     callbacks = [build(f"callbacks.{key}", node) for key, node in config.callbacks.items()]
     settled = {"precision": hardware.precision, "accelerator": hardware.accelerator, "max_epochs": epochs}
     on_gpu = hardware.accelerator == "gpu"
+    plugins: list[Any] = [AtomicCheckpointIO("paths.output_dir")]
+    if not on_gpu:
+        plugins.append(SynchroniseBatchNorm())
+    if SLURMEnvironment.detect():
+        plugins.append(SLURMEnvironment(auto_requeue=False))  # submitit does that, and the job's own checkpoint serves
     extra = {
         "logger": loggers,
         "callbacks": [*callbacks, *own],
-        "plugins": [AtomicCheckpointIO("paths.output_dir"), *([] if on_gpu else [SynchroniseBatchNorm()])],
+        "plugins": plugins,
         "sync_batchnorm": on_gpu,
         "reload_dataloaders_every_n_epochs": 1,
     }

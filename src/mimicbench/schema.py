@@ -47,7 +47,7 @@ class TrainerSection(BaseModel):
     resume: bool
     checkpoint_minutes: PositiveFloat
     devices: PositiveInt
-    num_nodes: PositiveInt = 1
+    num_nodes: PositiveInt
     strategy: Literal["auto", "ddp"] = "auto"
     check_val_every_n_epoch: Literal[1] = 1  # the last epoch is the result
     limit_val_batches: Annotated[int | float, Field(gt=0)] = 1.0

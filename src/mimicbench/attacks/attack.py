@@ -9,6 +9,7 @@ import lightning as L  # noqa: N812 (Lightning's own convention)
 import numpy as np
 import torch
 
+from mimicbench.attacks.draws import Draws
 from mimicbench.chunks import Chunks
 from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
@@ -111,6 +112,14 @@ class Attack(L.LightningDataModule, ABC):
         Raises:
             QueryBudgetExceeded: They would have to be asked for, and the budget does not cover them.
         """
+
+    def examples(self, count: int) -> Draws | None:
+        """What the first training images are made of, for people to look at; None if the attack cannot tell.
+
+        Args:
+            count: How many of them; fewer where an epoch is shorter.
+        """
+        return None
 
     @final
     def places(self, start: int, stop: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Composite mimicking: a new set of blended images every epoch."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from mimicbench.attacks.asked_once import asked_once
 from mimicbench.attacks.attack import Attack
+from mimicbench.attacks.draws import Draws
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import uniforms, walk
 from mimicbench.hardware import to_device
@@ -22,22 +22,6 @@ Ratio = Literal["percent", "uniform"]
 _PARTS = 100 * 3**15  # of a weight of 1: whole numbers for percent, and few factors of 2, which cost a hash high bits
 
 _HASHES, _DRAWN = 2**24, 2**20  # counted, and drawn again, at a time
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Which images are blended, and how much of each.
-
-    Attributes:
-        index: int64 [B, n], numbers of pool images.
-        weight: float64 [B, n], not negative; rows sum to 1.
-    """
-
-    index: np.ndarray
-    weight: np.ndarray
-
-    def __getitem__(self, rows: np.ndarray | slice) -> "Draws":
-        return Draws(self.index[rows], self.weight[rows])
 
 
 def draw(seed: int, epoch: int, start: int, stop: int, pool_size: int, images: int, ratio: Ratio) -> Draws:
@@ -121,6 +105,10 @@ class Composite(Attack):
     def draws(self, epoch: int, start: int, stop: int) -> Draws:
         """The composites ``start..stop-1`` of the set of an epoch."""
         return draw(self.seed, epoch, start, stop, len(self.pool), self.n, self.ratio)
+
+    def examples(self, count: int) -> Draws:
+        """The first composites of the first set."""
+        return self.draws(0, 0, min(count, self.samples(0)))
 
     def chunk(self, epoch: int, start: int, stop: int) -> Samples:
         """Composites, augmented if so configured, with the replies to the unchanged ones."""

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mimicbench.attacks.asked_once import asked_once
 from mimicbench.attacks.attack import Attack
+from mimicbench.attacks.draws import Draws
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import permutation, walk
 from mimicbench.hardware import to_device
@@ -54,6 +55,11 @@ class Standard(Attack):
     def unique_queries(self) -> int:
         """All of them: each used image of the pool is asked once, and they are taken to differ."""
         return self.oracle.asked
+
+    def examples(self, count: int) -> Draws:
+        """The first images of the walk, each whole."""
+        index = self._used[walk(self.seed, len(self._used), np.arange(min(count, self.samples(0))))]
+        return Draws(index[:, None], np.ones((len(index), 1)))
 
     def chunk(self, epoch: int, start: int, stop: int) -> Samples:
         """Pool images, augmented, with the replies to the unchanged ones."""

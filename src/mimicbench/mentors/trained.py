@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
 from filelock import FileLock, Timeout
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from mimicbench import __version__
@@ -134,7 +135,7 @@ def _train(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         callbacks=[ProgressBar(learner="Mentor"), SharedCores.of(hardware, paths), notes, unfinished],
-        plugins=[AtomicCheckpointIO("paths.cache_dir")],
+        plugins=[AtomicCheckpointIO("paths.cache_dir"), LightningEnvironment()],  # one process, whatever SLURM started
         reload_dataloaders_every_n_epochs=1,
     )
     trainer.fit(learner, datamodule=chunks, ckpt_path=unfinished.resumable)

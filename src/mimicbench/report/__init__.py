@@ -1,1 +1,1 @@
-"""What people look at: tables now, figures later."""
+"""What people look at: tables, and a page of figures for a sweep."""

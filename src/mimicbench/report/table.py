@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from mimicbench.files import atomic
+from mimicbench.report.paper import TABLE_4
 from mimicbench.report.words import mentor_status, method
 
 _CELL = ["task", "pool", "mentor", "student", "attack", "oracle", "epochs", "sgd_steps", "queries.total"]
 _NAMES = ["task", "pool", "mentor", "student", "attack", "oracle"]
 _INCIDENTAL = ("seed", "paths", "logger", "callbacks")  # sections of a configuration in which jobs of a cell may differ
+_ABSENT = "–"
 _MEASURED = {
     "student_accuracy": "Test accuracy",
     "relative_accuracy": "Relative accuracy",
@@ -33,9 +35,9 @@ def jobs(results: pd.DataFrame) -> pd.DataFrame:
     """
     rows = _described(results, _varied(results))
     for column, title in _MEASURED.items():
-        rows[title] = [f"{value:.2%}" for value in results[column]]
-    rows["Queries"] = [f"{count:,}" for count in results["queries.total"]]
-    rows["SGD steps"] = [f"{count:,}" for count in results["sgd_steps"]]
+        rows[title] = [_shown(value, "{:.2%}") for value in results[column]]
+    rows["Queries"] = [_shown(count, "{:,.0f}") for count in results["queries.total"]]
+    rows["SGD steps"] = [_shown(count, "{:,.0f}") for count in results["sgd_steps"]]
     rows["Seed"] = [str(seed) for seed in results["seed"]]
     return rows
 
@@ -50,18 +52,55 @@ def cells(results: pd.DataFrame) -> pd.DataFrame:
         Text columns, as :func:`jobs`, but for the number of seeds in place of the seed.
     """
     varied = _varied(results)
-    grouped = results.join(varied).groupby([*_CELL, *varied], sort=False)
+    grouped = results.join(varied).groupby([*_CELL, *varied], sort=False, dropna=False)
     first = grouped.first().reset_index()
     rows = _described(first, first[list(varied)])
     for column, title in _MEASURED.items():
         percent = 100 * grouped[column].agg(["mean", "std"])
         rows[title] = [
-            f"{mean:.2f}%" if pd.isna(spread) else f"{mean:.2f} ± {spread:.2f}%"
+            _shown(mean, "{:.2f}%") if pd.isna(spread) else f"{mean:.2f} ± {spread:.2f}%"
             for mean, spread in percent.itertuples(index=False)
         ]
-    rows["Queries"] = [f"{count:,}" for count in first["queries.total"]]
-    rows["SGD steps"] = [f"{count:,}" for count in first["sgd_steps"]]
+    rows["Queries"] = [_shown(count, "{:,.0f}") for count in first["queries.total"]]
+    rows["SGD steps"] = [_shown(count, "{:,.0f}") for count in first["sgd_steps"]]
     rows["Seeds"] = [str(count) for count in grouped["seed"].nunique()]
+    return rows
+
+
+def labels(results: pd.DataFrame) -> list[str]:
+    """For each job its cell in words, such as ``Composite, label, attack.images=3``; seeds do not matter."""
+    varied = _varied(results)
+    also = [column for column in ("task", "pool", "mentor", "student") if results[column].nunique() > 1]
+    shown = results[also].join(varied)
+    texts = [
+        ", ".join([f"{method(attack)}, {oracle}", *(f"{key}={value}" for key, value in row.items())])
+        for attack, oracle, row in zip(results["attack"], results["oracle"], shown.to_dict("records"), strict=True)
+    ]
+    return texts
+
+
+def beside_paper(results: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
+    """What :func:`cells` gives, with the paper's Table 4 beside it where the paper has such a cell."""
+    first = results.join(_varied(results)).groupby([*_CELL, *_varied(results)], sort=False, dropna=False).first()
+    reported = [
+        TABLE_4.get(key)
+        for key in zip(*(first.index.get_level_values(one) for one in ("attack", "oracle")), strict=True)
+    ]
+    rows = means.copy()
+    rows["Paper: accuracy"] = [one.accuracy if one else _ABSENT for one in reported]
+    rows["Paper: relative"] = [one.relative if one else _ABSENT for one in reported]
+    return rows
+
+
+def commands_and_costs(results: pd.DataFrame, commands: list[str | None]) -> pd.DataFrame:
+    """One row a job: how long it took, where, and what repeats it."""
+    rows = pd.DataFrame({"Job": [Path(folder).name for folder in results["folder"]]})
+    rows["Time"] = [_shown(value, "{:,.0f} s") for value in results["train_seconds"]]
+    rows["Samples/s"] = [_shown(value, "{:,.0f}") for value in results["samples_per_second"]]
+    rows["Device"] = [_shown(value, "{}") for value in results["device"]]
+    rows["Precision"] = [_shown(value, "{}") for value in results["precision"]]
+    rows["Code"] = [_shown(value, "{:.7}") for value in results["code.commit"]]
+    rows["Command"] = [command or _ABSENT for command in commands]
     return rows
 
 
@@ -97,10 +136,15 @@ def show(results: pd.DataFrame) -> None:
 
 def _varied(results: pd.DataFrame) -> pd.DataFrame:
     """The settings in which jobs of the same names differ, such as ``attack.images``, one text column each."""
-    kept = [{key: value for key, value in config.items() if key not in _INCIDENTAL} for config in results["config"]]
+    configs = [config if isinstance(config, dict) else {} for config in results["config"]]
+    kept = [{key: value for key, value in config.items() if key not in _INCIDENTAL} for config in configs]
     settings = pd.DataFrame([pd.json_normalize(one, sep=".").iloc[0].map(_text) for one in kept], index=results.index)
     names = [results[name] for name in _NAMES]
     return settings[[key for key in map(str, settings) if settings.groupby(names)[key].nunique().max() > 1]]
+
+
+def _shown(value: Any, form: str) -> str:
+    return _ABSENT if pd.isna(value) else form.format(value)
 
 
 def _text(value: Any) -> str:

@@ -14,20 +14,27 @@ from mimicbench.files import require_writable
 
 
 class Sweep(Callback):
-    """Hydra's callback for ``python train.py``, with and without ``-m``."""
+    """Hydra's callback for ``python train.py``, with and without ``-m``.
+
+    Args:
+        report: Whether a sweep ends with its report.
+    """
+
+    def __init__(self, report: bool) -> None:
+        self._report = report
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse an output folder that cannot be written, before anything else happens."""
         _require_writable(Path(config.hydra.run.dir), "hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse a sweep folder that cannot be written; print the table of all finished jobs at the end."""
+        """Refuse a sweep folder that cannot be written; at the end, print the table and write the report."""
         folder = Path(config.hydra.sweep.dir)
         _require_writable(folder, "hydra.sweep.dir")
         from mimicbench.sweeps import summary  # here, for its pandas takes 60 MB that a job does not need
 
         # Hydra has a callback for the end too, but leaves it out when a job has failed.
-        atexit.register(summary.show, folder)
+        atexit.register(summary.show, folder, self._report)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Bring ``summary.csv`` and ``summary.md`` up to date."""

@@ -1,5 +1,7 @@
 """The tables of a sweep, as its jobs finish and at its end."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from mimicbench import results
@@ -13,10 +15,12 @@ def write(folder: Path) -> None:
         table.write_summary(finished, folder)
 
 
-def show(folder: Path) -> None:
-    """Print the tables of all finished jobs, and write them."""
+def show(folder: Path, report: bool) -> None:
+    """Print the tables of all finished jobs, and write them, and the report if it is wanted."""
     finished = results.load(folder)
     if len(finished):
         table.write_summary(finished, folder)
         table.show(finished)
         print(f"{folder}/summary.csv and summary.md hold the same.")
+        if report:  # in a process of its own: PyTorch may not be imported while this one ends
+            subprocess.run([sys.executable, "-m", "mimicbench.report", str(folder)], check=False)

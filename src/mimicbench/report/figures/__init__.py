@@ -1,0 +1,1 @@
+"""The figures of a report. One figure a file: its ``draw`` takes a sweep and a theme."""
