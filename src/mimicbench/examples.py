@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from mimicbench.attacks import Attack
-from mimicbench.files import atomic
+from mimicbench.files import arrays, atomic
 from mimicbench.mentors import Mentor
 
 FILE = "examples.npz"
@@ -67,8 +67,5 @@ class Examples:
     @classmethod
     def read(cls, folder: Path) -> "Examples | None":
         """Those of a job, if it left any that can be read."""
-        try:
-            with np.load(folder / FILE, allow_pickle=False) as kept:
-                return cls(tuple(map(str, kept["classes"])), *(kept[name] for name in list(cls.__annotations__)[1:]))
-        except (OSError, ValueError, KeyError, EOFError):
-            return None
+        kept = arrays(folder / FILE, tuple(cls.__annotations__))
+        return None if kept is None else cls(**(kept | {"classes": tuple(map(str, kept["classes"]))}))

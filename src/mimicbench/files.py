@@ -3,9 +3,14 @@
 import glob
 import os
 import platform
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mimicbench.errors import UserError
 
@@ -79,3 +84,12 @@ def require_writable(folder: Path, key: str) -> None:
         probe = folder / f".{os.getpid()}.writable"
         probe.touch()
         probe.unlink()
+
+
+def arrays(path: Path, names: Sequence[str]) -> dict[str, Any] | None:
+    """The arrays of an ``.npz`` file by name, or ``None`` where it is absent, damaged, or lacks one of them."""
+    try:
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as kept:
+            return {name: kept[name] for name in names}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None

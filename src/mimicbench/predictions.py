@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mimicbench.evaluation import Evaluation
-from mimicbench.files import atomic
+from mimicbench.files import arrays, atomic
 from mimicbench.hardware import Hardware
 
 FILE = "predictions.npz"
@@ -61,11 +61,8 @@ class Predictions:
     @classmethod
     def read(cls, folder: Path) -> "Predictions | None":
         """Those of a job, if it left any that can be read."""
-        try:
-            with np.load(folder / FILE, allow_pickle=False) as kept:
-                return cls(tuple(map(str, kept["classes"])), kept["labels"], kept["mentor"], kept["student"])
-        except (OSError, ValueError, KeyError, EOFError):
-            return None
+        kept = arrays(folder / FILE, tuple(cls.__annotations__))
+        return None if kept is None else cls(**(kept | {"classes": tuple(map(str, kept["classes"]))}))
 
     @property
     def mentor_labels(self) -> np.ndarray:

@@ -32,16 +32,17 @@ def test_what_slurm_is_told_and_what_its_tasks_do(cache: Path, tmp_path: Path) -
     (tmp_path / "bin").mkdir()
     environment = slurm_stand_in.install(tmp_path / "bin")
     options = ["hydra/launcher=slurm", "hydra.launcher.partition=long", "hydra.launcher.gpus_per_node=0"]
-    sweep = [f"hydra.sweep.dir={tmp_path / 'sweep'}", "seed=3", "trainer=ddp"]
+    sweep = [f"hydra.sweep.dir={tmp_path / 'sweep'}", "seed=3,4", "trainer=ddp"]
     done = train(cache, "-m", *JOB, *sweep, *options, environment=environment)
     assert done.returncode == 0, done.stderr
     script = (tmp_path / "bin" / "submitted.sh").read_text()
     for line in ("nodes=1", "ntasks-per-node=2", "cpus-per-task=2", "mem=16GB", "time=1440", "partition=long"):
         assert f"#SBATCH --{line}\n" in script
-    assert "#SBATCH --array=0-0%1\n" in script
+    assert "#SBATCH --array=0-1%2\n" in script
     assert f"{sys.executable} -u -m submitit.core._submit" in script
     assert subprocess.run(["bash", "-n", "-"], input=script, text=True, check=False).returncode == 0
-    result = result_of(tmp_path / "sweep" / "0-composite-label-seed3")
-    assert result["seed"] == 3
-    assert result["device"].startswith("2 × CPU")
-    assert result["queries"]["total"] == 608
+    for seed in (3, 4):
+        result = result_of(tmp_path / "sweep" / f"{seed - 3}-composite-label-seed{seed}")
+        assert result["seed"] == seed
+        assert result["device"].startswith("2 × CPU")
+        assert result["queries"]["total"] == 608

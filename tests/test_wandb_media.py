@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from mimicbench import wandb_media
+from mimicbench.examples import Examples
+from mimicbench.loggers import closed, weights_and_biases
+from mimicbench.results import Result, flat
+from tests.standins import SpyMentor, attached, make_composite, make_pool
+from tests.test_predictions import make_predictions
+from tests.test_results import make_result
+from tests.wandb_file import OfflineRun
+
+
+@pytest.fixture(autouse=True)
+def without_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+
+
+def logged(folder: Path, result: Result, examples: Examples | None, checkpoint: bool = False) -> OfflineRun:
+    torch.save({}, folder / "last.ckpt")
+    names: dict[str, Any] = {"project": "test", "entity": None, "group": "a/sweep", "name": "one", "tags": ["a"]}
+    logger = weights_and_biases(**names, varied=True, save_dir=folder, mode="offline", checkpoint=checkpoint)
+    with closed([logger]):
+        logger.log_hyperparams({"seed": 3, "attack": {"images": 2}})
+        logger.log_metrics({"test/accuracy": 0.5}, step=3)
+        wandb_media.log([logger], result, make_predictions(), examples, folder)
+    return OfflineRun(folder)
+
+
+def table(run: OfflineRun, key: str) -> dict[str, Any]:
+    assert any(f"{key}.path" in row for row in run.history)
+    content: dict[str, Any] = json.loads(run.files[f"{key}.table.json"].read_text())
+    return content
+
+
+def test_the_summary_is_the_result_and_the_run_is_closed_as_it_ended(tmp_path: Path) -> None:
+    result = make_result()
+    run = logged(tmp_path, result, None)
+    assert {key: run.summary[key] for key in flat(result)} == flat(result)
+    assert run.config["attack"] == {"images": 2}
+    assert any(row.get("test/accuracy") == 0.5 for row in run.history)
+    assert (run.exit_code, run.group, run.name, run.models) == (0, "sweep", "one", [])
+
+
+def test_the_confusion_matrix_counts_what_the_student_says_where_the_mentor_says_something_else(tmp_path: Path) -> None:
+    run = logged(tmp_path, make_result(), None)
+    content = table(run, "confusion_table")
+    names = {name: content["columns"].index(name) for name in ("Actual", "Predicted", "nPredictions")}
+    predictions = make_predictions()
+    found = np.zeros((5, 5), dtype=int)
+    for row in content["data"]:
+        place = [predictions.classes.index(row[names[name]]) for name in ("Actual", "Predicted")]
+        found[tuple(place)] = row[names["nPredictions"]]
+    np.testing.assert_array_equal(found, predictions.confusion())
+
+
+def test_examples_are_a_table_of_images_with_what_they_are_made_of(tmp_path: Path) -> None:
+    attack = attached(make_composite(make_pool(30), samples_per_epoch=40), tmp_path / "replies.npy")
+    examples = Examples.of(attack, SpyMentor())
+    assert examples is not None
+    run = logged(tmp_path, make_result(), examples)
+    content = table(run, "examples")
+    assert content["columns"][:5] == ["image", "source 1", "source 2", "share 1", "share 2"]
+    assert len(content["data"]) == 24
+    columns = (examples.images, examples.sources, examples.weights, examples.mentor)
+    for row, blend, sources, weights, said in zip(content["data"], *columns, strict=True):
+        assert row[3:5] == pytest.approx(weights.tolist())
+        assert row[5:7] == [examples.classes[int(said.argmax())], pytest.approx(float(said.max()))]
+        for cell, image in zip(row[:3], (blend, *sources), strict=True):
+            shown = np.asarray(PIL.Image.open(run.files[cell["path"]]))
+            np.testing.assert_array_equal(shown[:: len(shown) // len(image), :: len(shown) // len(image)], image)
+
+
+def test_the_checkpoint_is_an_artifact_when_asked_for(tmp_path: Path) -> None:
+    run = logged(tmp_path, make_result(), None, checkpoint=True)
+    (name,) = run.models
+    assert name.startswith("student-")
+
+
+def test_other_loggers_are_passed_over(tmp_path: Path) -> None:
+    wandb_media.log([], make_result(), make_predictions(), None, tmp_path)
