@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,17 +140,24 @@ def load(*folders: Path) -> "pd.DataFrame":
     """
     import pandas as pd  # here, for a job has no need of its 60 MB
 
-    files = [file for folder in folders for file in sorted(folder.rglob(FILE), key=_natural)]
-    rows = []
-    for file in files:
-        try:
-            row = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            continue
-        if not isinstance(row, dict) or not row.keys() >= _KNOWN_BY:
-            continue  # another program's
-        rows.append(_flat(row) | {"folder": str(file.parent)})
+    jobs = [file.parent for folder in folders for file in sorted(folder.rglob(FILE), key=_natural)]
+    rows = [_flat(row) | {"folder": str(job)} for job in jobs if (row := read(job)) is not None]
     return pd.DataFrame(rows, columns=_columns(rows) if rows else None)
+
+
+def read(job: Path) -> dict[str, Any] | None:
+    """What ``result.json`` in a job's folder holds; None where there is none, or it is damaged or another program's.
+
+    A job's has what every layout has, and nothing of another type than here.
+    """
+    try:
+        row = json.loads((job / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    types: dict[Any, Any] = {str: str, int: int, float: (int, float), dict: dict}
+    kinds = {one.name: types.get(get_origin(one.type) or one.type, object) for one in fields(Result)}
+    known = isinstance(row, dict) and row.keys() >= _KNOWN_BY
+    return row if known and all(isinstance(row[name], kind) for name, kind in kinds.items() if name in row) else None
 
 
 def _columns(rows: list[dict[str, Any]]) -> list[str]:

@@ -5,6 +5,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from mimicbench.sweeps.folders import SweepFolders, finished
+from tests.test_results import make_result
 
 
 def config(**keys: object) -> DictConfig:
@@ -17,7 +18,7 @@ def begin(folder: Path, overrides: Sequence[str], cfg: DictConfig, *, ends: bool
     OmegaConf.save(OmegaConf.create(list(overrides)), folder / ".hydra" / "overrides.yaml")
     (folder / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(cfg))
     if ends:
-        (folder / "result.json").write_text("{}")
+        make_result().save(folder)
     return folder
 
 
@@ -56,7 +57,7 @@ def test_overrides_may_hold_interpolations(tmp_path: Path) -> None:
 def test_a_result_on_other_data_is_another_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = config(paths={"data_dir": "${oc.env:DATA}"})
     folder = begin(tmp_path / "0-a", [], cfg, ends=True)
-    (folder / "result.json").write_text('{"config": {"paths": {"data_dir": "one"}}}')
+    make_result(config={"paths": {"data_dir": "one"}}).save(folder)
     for place, expected in (("one", folder), ("other", tmp_path / "0-a_2")):
         monkeypatch.setenv("DATA", place)
         assert SweepFolders(tmp_path).of([], cfg, "0-a") == expected

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from mimicbench.checkpoints import CHECKPOINT
 from mimicbench.errors import UserError
 from mimicbench.examples import Examples
 from mimicbench.predictions import Predictions
 from mimicbench.report import table
+from mimicbench.report.planned import planned
 from mimicbench.results import FILE, load
+from mimicbench.sweeps.folders import saved_overrides
 from mimicbench.sweeps.processes import LOG
 
 _METRICS = "metrics.csv"
@@ -66,11 +65,8 @@ class Job:
     @property
     def command(self) -> str | None:
         """What repeats it, in a checkout; None where its overrides were not kept."""
-        try:
-            saved = OmegaConf.to_container(OmegaConf.load(self.folder / ".hydra" / "overrides.yaml"))
-        except (OSError, ValueError, YAMLError, OmegaConfBaseException):
-            return None
-        return shlex.join(["python", "train.py", *map(str, saved)]) if isinstance(saved, list) else None
+        overrides = saved_overrides(self.folder)
+        return None if overrides is None else shlex.join(["python", "train.py", *overrides])
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,7 @@ class Sweep:
             accuracies = pd.to_numeric(results["mentor_accuracy"]).tolist()
             described = zip(results["folder"], results["seed"], table.labels(results), accuracies, strict=True)
             jobs = [Job(Path(path), seed, cell, accuracy) for path, seed, cell, accuracy in described]
-        missing = _unfinished(folder, {job.folder for job in jobs}) + _incomplete(jobs)
+        missing = _not_begun(folder) + _unfinished(folder, {job.folder for job in jobs}) + _incomplete(jobs)
         if not jobs and not missing:
             raise UserError(
                 f"{folder} holds no job of mimicbench; name the folder of a sweep, such as multirun_outputs/…."
@@ -142,6 +138,12 @@ class Sweep:
             if columns and sum(map(len, columns)):
                 found[cell] = pd.concat(columns, axis=1).sort_index()
         return found
+
+
+def _not_begun(folder: Path) -> list[str]:
+    begun = {saved_overrides(file.parents[1]) for file in folder.rglob(".hydra/overrides.yaml")}
+    jobs = planned(folder)
+    return [f"{shlex.join(job)} has not begun." for job in jobs if job not in begun]
 
 
 def _unfinished(folder: Path, finished: set[Path]) -> list[str]:

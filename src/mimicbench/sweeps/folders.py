@@ -1,6 +1,5 @@
 """Which folder a job of a sweep works in: its own of an earlier try, or a new one."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mimicbench.results import FILE
+from mimicbench import results
 
 _OVERRIDES = Path(".hydra") / "overrides.yaml"
 _CONFIG = Path(".hydra") / "config.yaml"
@@ -30,7 +29,7 @@ class SweepFolders:
         self._known: dict[tuple[tuple[str, ...], str], Path] = {}
         for file in sorted(sweep.glob(f"**/{_OVERRIDES}")):
             folder = file.parents[1]
-            overrides = _saved_overrides(folder)
+            overrides = saved_overrides(folder)
             config = folder / _CONFIG
             if overrides is None or not config.exists():
                 continue
@@ -50,7 +49,7 @@ class SweepFolders:
         if folder is None or folder in self._taken or not _on_the_same_data(folder, config):
             folder = self._sweep / usual
             number = 2
-            while folder in self._taken or _saved_overrides(folder) is not None:
+            while folder in self._taken or saved_overrides(folder) is not None:
                 folder = self._sweep / f"{usual}_{number}"
                 number += 1
         self._taken.add(folder)
@@ -58,19 +57,19 @@ class SweepFolders:
 
 
 def finished(folder: Path) -> bool:
-    """Whether the job that worked in a folder left its result."""
-    return (folder / FILE).exists()
+    """Whether the job that worked in a folder left its result, whole."""
+    return results.read(folder) is not None
 
 
 def _on_the_same_data(folder: Path, config: DictConfig) -> bool:
     """Whether the job that finished in a folder, if one did, read where this one would: the environment may say it."""
-    if not finished(folder):
+    done = results.read(folder)
+    if done is None:
         return True
-    done = json.loads((folder / FILE).read_text(encoding="utf-8"))
     return bool(done.get("config", {}).get("paths", {}).get("data_dir") == OmegaConf.select(config, "paths.data_dir"))
 
 
-def _saved_overrides(folder: Path) -> tuple[str, ...] | None:
+def saved_overrides(folder: Path) -> tuple[str, ...] | None:
     """A job's own overrides as Hydra saved them; None if no job has begun here, or it was cut off while it began."""
     try:
         saved = OmegaConf.to_container(OmegaConf.load(folder / _OVERRIDES), resolve=False)

@@ -1,0 +1,147 @@
+"""What the figures of a sweep draw, read from their axes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+
+from mimicbench.report.figures import calibration, classes, composites, curves
+from mimicbench.report.figures.figure import Draw, Drawn
+from mimicbench.report.style import DARK, LIGHT, Theme
+from mimicbench.report.sweep import Sweep
+from tests.report.made import ACCURACIES, make_examples, make_job, make_sweep
+from tests.test_predictions import make_predictions
+
+EVERY = (curves.over_epochs, curves.over_queries, composites.grid, composites.replies, classes.draw, calibration.draw)
+MEANS = np.mean(list(ACCURACIES.values()), axis=0)
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    return Sweep.read(make_sweep(tmp_path_factory.mktemp("sweep")))
+
+
+def drawn(draw: Draw, sweep: Sweep) -> Drawn:
+    found = draw(sweep, LIGHT)
+    assert found is not None
+    return found
+
+
+def lines(axes: Axes) -> dict[str, np.ndarray]:
+    """The points of each line under its name."""
+    return {str(line.get_label()): np.array(line.get_xydata()) for line in axes.get_lines()}
+
+
+def test_figure_3_is_the_mean_over_seeds_after_every_epoch_and_the_mentor(sweep: Sweep) -> None:
+    (axes,) = drawn(curves.over_epochs, sweep).figure.axes
+    found = lines(axes)
+    for cell in ("Standard, label", "Composite, label"):
+        np.testing.assert_allclose(found[cell], np.column_stack([[1, 2, 3], MEANS]))
+    np.testing.assert_allclose(found["Mentor"][:, 1], 0.9)
+    assert axes.get_ylabel() == "Test accuracy"
+
+
+def test_accuracy_and_fidelity_lie_over_queries_on_a_log_axis(sweep: Sweep) -> None:
+    accuracy, fidelity = drawn(curves.over_queries, sweep).figure.axes
+    for axes, more in ((accuracy, 0.0), (fidelity, 0.05)):
+        assert axes.get_xscale() == "log"
+        found = lines(axes)
+        np.testing.assert_allclose(found["Composite, label"], np.column_stack([[500, 1000, 1500], MEANS + more]))
+        np.testing.assert_allclose(found["Standard, label"], [[500, MEANS[-1] + more]])
+    assert "Mentor" not in lines(fidelity)
+
+
+def test_figure_1_shows_the_images_with_the_shares_of_their_sources(sweep: Sweep) -> None:
+    figure = drawn(composites.grid, sweep).figure
+    examples = make_examples()
+    assert len(figure.axes) == len(examples.images) == 24
+    for axes, image, weights in zip(figure.axes, examples.images, examples.weights, strict=True):
+        np.testing.assert_array_equal(axes.get_images()[0].get_array(), image)
+        assert axes.get_title() == f"{100 * weights[0]:.0f} + {100 * weights[1]:.0f}"
+
+
+def test_figure_2_sets_what_the_mentor_says_beside_what_blending_predicts(sweep: Sweep) -> None:
+    figure = drawn(composites.replies, sweep).figure
+    examples = make_examples()
+    for row in range(6):
+        *pictures, bars = figure.axes[4 * row : 4 * row + 4]
+        for axes, image in zip(pictures, [*examples.sources[row], examples.images[row]], strict=True):
+            np.testing.assert_array_equal(axes.get_images()[0].get_array(), image)
+        np.testing.assert_allclose([bar.get_height() for bar in bars.patches], examples.mentor[row], rtol=1e-6)
+        predicted = [segment[0][1] for segment in bars.collections[0].get_segments()]
+        np.testing.assert_allclose(predicted, examples.weights[row] @ examples.mentor_of_sources[row], rtol=1e-5)
+
+
+def test_many_classes_are_the_most_probable(tmp_path: Path) -> None:
+    examples = make_examples(classes=100)
+    examples.save(make_job(tmp_path / "job"))
+    bars = drawn(composites.replies, Sweep.read(tmp_path)).figure.axes[3]
+    assert len(bars.patches) == 10
+    assert max(bar.get_height() for bar in bars.patches) == pytest.approx(examples.mentor[0].max())
+
+
+def test_fidelity_class_by_class_is_the_mean_over_seeds(sweep: Sweep) -> None:
+    (axes,) = drawn(classes.draw, sweep).figure.axes
+    expected = np.mean([make_predictions(seed=seed).class_fidelity() for seed in (0, 1)], axis=0)
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    order = [int(name.removeprefix("class ")) for name in names]
+    points = lines(axes)["Composite, label"]
+    np.testing.assert_allclose(points[:, 0], expected[order])
+    assert (np.diff(points[:, 0]) >= 0).all()
+    assert (np.diff(points[:, 1]) < 0).all()  # the lowest at the top
+
+
+def test_calibration_names_the_error_of_each_cell_and_the_mentor(sweep: Sweep) -> None:
+    found = drawn(calibration.draw, sweep)
+    mentor = make_predictions()
+    error = mentor.calibration(mentor.mentor).error
+    assert f"Mentor: ECE {error:.3f}" in found.alternative
+    (axes,) = found.figure.axes
+    calibrated = mentor.calibration(mentor.mentor)
+    full = calibrated.count > 0
+    points = lines(axes)[f"Mentor: ECE {error:.3f}"]
+    np.testing.assert_allclose(points, np.column_stack([calibrated.confidence, calibrated.accuracy])[full])
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("draw", EVERY)
+def test_words_stand_for_each_figure(draw: Draw, theme: Theme, sweep: Sweep) -> None:
+    found = draw(sweep, theme)
+    assert found is not None
+    assert any(character.isdigit() for character in found.alternative)
+    assert found.caption
+    assert "nan" not in found.alternative
+
+
+@pytest.mark.parametrize("draw", EVERY)
+def test_nothing_is_drawn_from_nothing(draw: Draw, tmp_path: Path) -> None:
+    job = make_job(tmp_path / "job")
+    for name in ("metrics.csv", "predictions.npz", "examples.npz"):
+        (job / name).unlink()
+    assert draw(Sweep.read(tmp_path), LIGHT) is None
+
+
+@pytest.mark.parametrize("draw", [composites.grid, composites.replies])
+def test_standard_mimicking_has_no_composites(draw: Draw, tmp_path: Path) -> None:
+    make_job(tmp_path / "job", "standard")
+    assert draw(Sweep.read(tmp_path), LIGHT) is None
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours, as WCAG 2.2 defines it: from 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_colours_stand_out_from_their_ground(theme: Theme) -> None:
+    assert contrast(theme.ink, theme.background) >= 7
+    for colour in theme.colours:
+        assert contrast(colour, theme.background) >= 3  # of graphics: success criterion 1.4.11
