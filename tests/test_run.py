@@ -1,6 +1,8 @@
 """One job in this process, with spies on what passes through it."""
 
 import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,56 @@ def test_a_wrong_section_is_refused_before_anything_is_read(
     with pytest.raises(UserError) as caught:
         started(cache, tmp_path, wrong)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("attack.samples_per_epoch=many", "attack.samples_per_epoch=many is refused"),
+        ("attack.samples_per_epoch=0", "attack.samples_per_epoch=0 is refused"),
+        ("oracle.budget=100", "oracle.budget=100 does not cover one chunk"),
+        ("pool.crops=200", "fewer than attack.chunk_size=256"),
+        ("trainer.devices=0", "trainer.devices=0 is refused"),
+        ("trainer.num_nodes=2", "start the job by torchrun"),
+        ("mentor.network.width=100", "mentor.network.width=100 is refused"),
+        ("mentor.checkpoint=nowhere.ckpt", "mentor.checkpoint=nowhere.ckpt is not a file"),
+    ],
+)
+def test_a_users_mistake_is_one_sentence(wrong: str, sentence: str, cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        started(cache, tmp_path, wrong)
+    assert {file.name for file in tmp_path.iterdir()} <= {".lock"}
+
+
+def test_a_rerun_that_fails_leaves_nothing_of_the_earlier_run(cache: Path, tmp_path: Path) -> None:
+    for stale in ("result.json", "predictions.npz", "examples.npz"):
+        (tmp_path / stale).write_text("{}")
+    with pytest.raises(UserError):
+        started(cache, tmp_path, "pool.crops=200")
+    assert {file.name for file in tmp_path.iterdir()} == {".lock"}
+
+
+def test_a_budget_in_scientific_notation_is_a_number(
+    cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    queries = started(cache, tmp_path, "oracle.budget=4e2").queries
+    assert (queries.total, queries.budget) == (400, 400)
+    assert "oracle.budget=400 ends the training after 400 of 600 samples" in caplog.text
+
+
+def test_a_job_that_has_ended_is_not_trained_again(cache: Path, tmp_path: Path) -> None:
+    def measured(*overrides: str) -> dict[str, Any]:
+        result = asdict(started(cache, tmp_path, *overrides))
+        return {key: result[key] for key in ("seed", "student_accuracy", "fidelity", "queries", "sgd_steps")}
+
+    first, saved = measured(), (tmp_path / "last.ckpt").stat().st_mtime_ns
+    assert measured() == first
+    assert (tmp_path / "last.ckpt").stat().st_mtime_ns == saved
+    assert measured("trainer.resume=false") == first
+    assert (tmp_path / "last.ckpt").stat().st_mtime_ns != saved
+    other = measured("seed=1")  # another job in the same folder
+    assert other["seed"] == 1
+    assert other["queries"]["repeated"] == 0
 
 
 def test_a_result_is_left_only_by_a_job_that_finished(

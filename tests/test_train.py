@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NO_REPORT = ("hydra.callbacks.sweep.report=false",)
+TWO_AT_A_TIME = ("hydra.launcher.n_jobs=2",)
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # so that a job's numbers do not depend on those beside it
 SHORT = (
     "debug=smoke",
     "mentor.network.width=0.1",
@@ -98,24 +100,21 @@ def test_a_job_is_repeated_from_what_it_left(
     again = train(cache, *saved, f"hydra.run.dir={tmp_path / 'again'}")
     assert again.returncode == 0, again.stderr
     assert measured(tmp_path / "again") == measured(job[1])
+    assert losses_of(tmp_path / "again") == losses_of(job[1])
 
 
-def test_one_seed_gives_one_result(
+def test_another_seed_gives_another_result(
     job: tuple[subprocess.CompletedProcess[str], Path], cache: Path, tmp_path: Path
 ) -> None:
-    again = train(cache, *SHORT, f"hydra.run.dir={tmp_path / 'again'}")
-    assert again.returncode == 0, again.stderr
     other = train(cache, *SHORT, "seed=1", f"hydra.run.dir={tmp_path / 'other'}")
     assert other.returncode == 0, other.stderr
-
-    assert measured(tmp_path / "again") == measured(job[1])
-    assert losses_of(tmp_path / "again") == losses_of(job[1]) != losses_of(tmp_path / "other")
+    assert losses_of(tmp_path / "other") != losses_of(job[1])
 
 
 def test_the_papers_grid_ends_with_one_table_of_all_jobs(cache: Path, tmp_path: Path) -> None:
     mentors = set(cache.glob("mentors/*.ckpt"))
     grid = ("attack=standard,composite", "oracle=softmax,label", "hydra.callbacks.sweep.report=true")
-    done = train(cache, "-m", *SHORT, *grid, f"hydra.sweep.dir={tmp_path}")
+    done = train(cache, "-m", *SHORT, *grid, f"hydra.sweep.dir={tmp_path}", *TWO_AT_A_TIME, environment=ONE_THREAD)
     assert done.returncode == 0, done.stderr
     assert f"{tmp_path}/report.html shows the figures." in done.stdout
     assert (tmp_path / "report" / "accuracy_over_queries.png").exists()
@@ -132,29 +131,13 @@ def test_the_papers_grid_ends_with_one_table_of_all_jobs(cache: Path, tmp_path: 
     assert len(set(cache.glob("mentors/*.ckpt")) - mentors) <= 1  # all jobs share it
 
 
-def test_a_failed_job_leaves_the_others_their_table(cache: Path, tmp_path: Path) -> None:
-    done = train(cache, "-m", *SHORT, "attack.images=1,2", f"hydra.sweep.dir={tmp_path}")
-    assert done.returncode != 0
-    assert "attack.images=1 is refused" in done.stderr
-    assert len(pd.read_csv(tmp_path / "summary.csv")) == 1
-    assert "summary.csv and summary.md hold the same" in done.stdout  # the table of the others is printed
-
-
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
         (["attack=compsite"], "composite_once"),  # the right ones are listed
         (["attack.sampels_per_epoch=3"], "sampels_per_epoch"),
         (["+attack.sampels_per_epoch=3"], "did you mean 'samples_per_epoch'?"),
-        (["attack.samples_per_epoch=many"], "attack.samples_per_epoch=many is refused"),
-        (["attack.samples_per_epoch=0"], "attack.samples_per_epoch=0 is refused"),
-        (["oracle.budget=100"], "oracle.budget=100 does not cover one chunk"),
-        (["pool.crops=200"], "fewer than attack.chunk_size=256"),
-        (["trainer.devices=0"], "trainer.devices=0 is refused"),
-        (["trainer.num_nodes=2"], "start the job by torchrun"),
-        (["mentor.network.width=100"], "mentor.network.width=100 is refused"),
         (["task=cifar10"], "MIMICBENCH_DATA"),
-        (["mentor.checkpoint=nowhere.ckpt"], "mentor.checkpoint=nowhere.ckpt is not a file"),
     ],
 )
 def test_a_users_mistake_is_one_sentence(cache: Path, tmp_path: Path, overrides: list[str], sentence: str) -> None:
@@ -184,17 +167,3 @@ def test_hydras_own_options_work(cache: Path) -> None:
     helped = train(cache, "--help")
     assert helped.returncode == 0
     assert "attack: composite, composite_once, standard" in helped.stdout
-
-
-def test_a_rerun_that_fails_leaves_no_result_of_the_earlier_run(cache: Path, tmp_path: Path) -> None:
-    (tmp_path / "result.json").write_text("{}")
-    assert train(cache, *SHORT, "pool.crops=200", f"hydra.run.dir={tmp_path}").returncode != 0
-    assert not (tmp_path / "result.json").exists()
-
-
-def test_a_budget_in_scientific_notation_is_a_number(cache: Path, tmp_path: Path) -> None:
-    done = train(cache, *SHORT, "oracle.budget=4e2", f"hydra.run.dir={tmp_path}")
-    assert done.returncode == 0, done.stderr
-    queries = result_of(tmp_path)["queries"]
-    assert (queries["total"], queries["budget"]) == (400, 400)
-    assert "oracle.budget=400 ends the training after 400 of 600 samples" in done.stdout

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from hydra_plugins.mimicbench_process_launcher import ProcessLauncher, _is_sweeps_own, _quoted
 from mimicbench.errors import UserError
-from tests.test_train import SHORT, train
+from tests.test_train import ONE_THREAD, SHORT, TWO_AT_A_TIME, train
 
 ONE = (*SHORT, "trainer.max_epochs=1")
 
@@ -23,7 +24,7 @@ def results_of(sweep: Path) -> dict[str, Any]:
 def test_the_same_command_finishes_a_sweep(cache: Path, tmp_path: Path) -> None:
     sweep = tmp_path / "with 'quotes', spaces and = signs"
     place = "hydra.sweep.dir=" + _quoted(str(sweep))
-    done = train(cache, "-m", *ONE, "seed=0,1", place)
+    done = train(cache, "-m", *ONE, "seed=0,1", place, *TWO_AT_A_TIME, environment=ONE_THREAD)
     assert done.returncode == 0, done.stderr
     first = results_of(sweep)
     assert [(name, result["seed"]) for name, result in sorted(first.items())] == [
@@ -31,7 +32,7 @@ def test_the_same_command_finishes_a_sweep(cache: Path, tmp_path: Path) -> None:
         ("1-composite-label-seed1", 1),
     ]
     (sweep / "1-composite-label-seed1" / "result.json").unlink()  # as if it had been killed
-    done = train(cache, "-m", *ONE, "seed=2,1,0", place)  # other numbers, and one more
+    done = train(cache, "-m", *ONE, "seed=2,1,0", place, environment=ONE_THREAD)  # other numbers, and one more
     assert done.returncode == 0, done.stderr
     assert "0-composite-label-seed0: done already" in done.stderr
     assert "1-composite-label-seed1: done in" in done.stderr
@@ -55,13 +56,15 @@ def test_a_changed_grid_takes_no_result_of_another_job(cache: Path, tmp_path: Pa
 
 
 def test_the_failed_job_is_named_with_the_end_of_its_log(cache: Path, tmp_path: Path) -> None:
-    done = train(cache, "-m", *ONE, "attack.images=1,2", "hydra.launcher.n_jobs=2", f"hydra.sweep.dir={tmp_path}")
+    done = train(cache, "-m", *ONE, "attack.images=1,2", *TWO_AT_A_TIME, f"hydra.sweep.dir={tmp_path}")
     assert done.returncode != 0
     assert "1 of 2 jobs failed" in done.stderr
     assert done.stderr.count("attack.images=1 is refused") == 1
     assert f"the end of {tmp_path}/0-composite-label-seed0/job.log" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(results_of(tmp_path)) == ["1-composite-label-seed0"]
+    assert len(pd.read_csv(tmp_path / "summary.csv")) == 1
+    assert "summary.csv and summary.md hold the same" in done.stdout  # the table of the others is printed
 
 
 def test_a_job_sees_the_sweeps_config_files_and_hydra_options(cache: Path, tmp_path: Path) -> None:

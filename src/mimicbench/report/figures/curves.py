@@ -51,7 +51,7 @@ def over_queries(sweep: Sweep, theme: Theme) -> Drawn | None:
     caption = (
         "What the queries bought: test accuracy, and fidelity (the share of test images on which student and mentor "
         "agree), after every epoch, by the number of images that the mentor had answered until then. An attack that "
-        f"asks its whole set before the first epoch climbs straight up. {_SPREAD}"
+        f"asks its whole set before the first epoch is one point, that of its last epoch. {_SPREAD}"
     )
     return Drawn(figure, caption, " ".join(told))
 
