@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,11 +22,11 @@ def learner(weight: float) -> Learner:
 
 def begin(job: str, step: int, rank: Rank = ALONE) -> None:
     trainer: Any = SimpleNamespace(global_step=step)
-    InStep(rank, job).on_train_start(trainer)
+    InStep(rank, job, Path("last.ckpt")).on_train_start(trainer)
 
 
-def end(network: float, rank: Rank = ALONE) -> None:
-    InStep(rank, "job").on_train_end(None, learner(network))  # type: ignore[arg-type]
+def end(network: float, rank: Rank = ALONE, checkpoint: Path = Path("last.ckpt")) -> None:
+    InStep(rank, "job", checkpoint).on_train_end(None, learner(network))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -61,7 +62,10 @@ def test_another_job_or_another_checkpoint_is_refused(other: tuple[str, int], ot
         begin("job", 3, Rank(1, 2))
 
 
-def test_networks_that_differ_in_one_bit_are_found(others: list[Any]) -> None:
+def test_networks_that_differ_in_one_bit_are_found_and_never_continued(others: list[Any], tmp_path: Path) -> None:
     end(0.5, Rank(0, 2))
+    checkpoint = tmp_path / "last.ckpt"
+    checkpoint.touch()
     with pytest.raises(RuntimeError, match="different networks"):
-        end(float(torch.nextafter(torch.tensor(0.5), torch.tensor(1.0))), Rank(1, 2))
+        end(float(torch.nextafter(torch.tensor(0.5), torch.tensor(1.0))), Rank(1, 2), checkpoint)
+    assert not checkpoint.exists()

@@ -10,6 +10,7 @@ import torch
 from mimicbench import wandb_media
 from mimicbench.examples import Examples
 from mimicbench.loggers import closed, weights_and_biases
+from mimicbench.predictions import Predictions
 from mimicbench.results import Result, flat
 from tests.standins import SpyMentor, attached, make_composite, make_pool
 from tests.test_predictions import make_predictions
@@ -25,14 +26,20 @@ def without_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("WANDB_MODE", raising=False)
 
 
-def logged(folder: Path, result: Result, examples: Examples | None, checkpoint: bool = False) -> OfflineRun:
+def logged(
+    folder: Path,
+    result: Result,
+    examples: Examples | None,
+    predictions: Predictions | None = None,
+    checkpoint: bool = False,
+) -> OfflineRun:
     torch.save({}, folder / "last.ckpt")
     names: dict[str, Any] = {"project": "test", "entity": None, "group": "a/sweep", "name": "one", "tags": ["a"]}
     logger = weights_and_biases(**names, varied=True, save_dir=folder, mode="offline", checkpoint=checkpoint)
     with closed([logger]):
         logger.log_hyperparams({"seed": 3, "attack": {"images": 2}})
         logger.log_metrics({"test/accuracy": 0.5}, step=3)
-        wandb_media.log([logger], result, make_predictions(), examples, folder)
+        wandb_media.log([logger], result, predictions or make_predictions(), examples, folder)
     return OfflineRun(folder)
 
 
@@ -61,6 +68,11 @@ def test_the_confusion_matrix_counts_what_the_student_says_where_the_mentor_says
         place = [predictions.classes.index(row[names[name]]) for name in ("Actual", "Predicted")]
         found[tuple(place)] = row[names["nPredictions"]]
     np.testing.assert_array_equal(found, predictions.confusion())
+
+
+def test_the_confusion_of_very_many_classes_is_left_out(tmp_path: Path) -> None:
+    run = logged(tmp_path, make_result(), None, make_predictions(classes=101))
+    assert not run.files
 
 
 def test_examples_are_a_table_of_images_with_what_they_are_made_of(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import lightning as L  # noqa: N812
@@ -64,7 +65,7 @@ def main(file: str, devices: int) -> None:
         enable_model_summary=False,
         num_sanity_val_steps=0,
         precision="64-true",
-        callbacks=[InStep(rank, "job")],
+        callbacks=[InStep(rank, "job", Path("last.ckpt"))],
         plugins=[SynchroniseBatchNorm()] if devices > 1 else [],
     )
     losses: list[float] = []

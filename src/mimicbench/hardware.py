@@ -65,7 +65,7 @@ class Hardware:
         on_gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
         if rank.count > 1:
             there_are = torch.cuda.device_count() if on_gpu else cores()
-            if devices > there_are:
+            if devices > there_are and (on_gpu or not has_own_cores()):
                 raise UserError(
                     f"trainer.devices={devices}, but there are {there_are} {'GPUs' if on_gpu else 'cores'} here."
                 )
@@ -133,6 +133,11 @@ def has_compiler() -> bool:
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def has_own_cores() -> bool:
+    """Whether this process is a task of SLURM, which gives each rank cores of its own."""
+    return "SLURM_CPUS_PER_TASK" in os.environ
 
 
 def limit_threads() -> None:

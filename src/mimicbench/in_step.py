@@ -1,5 +1,6 @@
 """Ranks that carry out one job must not drift apart unseen."""
 
+from pathlib import Path
 from typing import Any
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
@@ -16,11 +17,13 @@ class InStep(L.Callback):
     Args:
         rank: This process among them.
         job: Names all that shapes the training.
+        checkpoint: Where the job goes on after a kill; removed if the ranks have drifted apart.
     """
 
-    def __init__(self, rank: Rank, job: str) -> None:
+    def __init__(self, rank: Rank, job: str, checkpoint: Path) -> None:
         self._rank = rank
         self._job = job
+        self._checkpoint = checkpoint
 
     def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
         """Compare what is begun.
@@ -42,4 +45,5 @@ class InStep(L.Callback):
         """
         assert isinstance(module, Learner)
         if self._rank.count > 1 and len(set(self._rank.gathered(content(module.network)))) > 1:
+            self._checkpoint.unlink(missing_ok=True)  # for it would pass for that of a job that has ended
             raise RuntimeError("The ranks ended with different networks: their result is worth nothing.")

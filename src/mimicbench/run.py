@@ -16,6 +16,7 @@ import torch
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from omegaconf import DictConfig
 from torch import Tensor
@@ -143,7 +144,7 @@ def assemble(config: Config) -> Job:
     checkpoints = Checkpoints(file, shaped_by, minutes, described(source))
     if rank.first and checkpoints.resumable is None:  # before there are loggers, which would go on from it
         file.unlink(missing_ok=True)
-    in_step = InStep(rank, shaped_by)
+    in_step = InStep(rank, shaped_by, file)
     own = [in_step, sharing, stopwatch, Curves(oracle, stopwatch), notes, checkpoints]
     trainer = _trainer(config, hardware, rank, attack.epochs, own)
     parts = (mentor, oracle, attack, student, trainer, stopwatch, sharing, checkpoints, source, rank)
@@ -190,12 +191,12 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
         if not rank.first:
             return None
         result, found, shown = _measured(job), _predictions(job), Examples.of(job.attack, job.mentor)
+        with writing(folder, "paths.output_dir"):
+            found.save(folder)
+            if shown is not None:
+                shown.save(folder)
+        result.save(folder)
         wandb_media.log(job.trainer.loggers, result, found, shown, folder)
-    with writing(folder, "paths.output_dir"):
-        found.save(folder)
-        if shown is not None:
-            shown.save(folder)
-    result.save(folder)
     return result
 
 
@@ -296,7 +297,9 @@ def _trainer(config: Config, hardware: Hardware, rank: Rank, epochs: int, own: l
     plugins: list[Any] = [AtomicCheckpointIO("paths.output_dir")]
     if not on_gpu:
         plugins.append(SynchroniseBatchNorm())
-    if SLURMEnvironment.detect():
+    if rank.count == 1:
+        plugins.append(LightningEnvironment())  # one process, whatever SLURM started
+    elif SLURMEnvironment.detect():
         plugins.append(SLURMEnvironment(auto_requeue=False))  # submitit does that, and the job's own checkpoint serves
     extra = {
         "logger": loggers,

@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from mimicbench.fingerprint import fingerprint
-from mimicbench.hardware import Hardware, cores
+from mimicbench.hardware import Hardware, cores, has_own_cores
 from mimicbench.paths import Paths
 
 _SECONDS = 0.5  # between two looks at the other jobs
@@ -53,7 +53,8 @@ class SharedCores(L.Callback):
         user = os.getuid() if hasattr(os, "getuid") else ""
         folder = paths.locks_dir or Path(tempfile.gettempdir()) / f"mimicbench-{user}"
         alone = hardware.device.type != "cpu" or hardware.sgd_step == "compiled"
-        return cls(folder / fingerprint(allowed), 1 if alone else min(torch.get_num_threads(), cores()), ranks)
+        sharers = 1 if has_own_cores() else ranks
+        return cls(folder / fingerprint(allowed), 1 if alone else min(torch.get_num_threads(), cores()), sharers)
 
     def state_dict(self) -> dict[str, Any]:
         """What a run that goes on must know."""

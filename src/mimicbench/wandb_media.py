@@ -22,7 +22,7 @@ def log(
 
     The summary holds the values of ``result.json`` under their names there, ``queries.total`` for nested ones.
     ``examples`` is a table of training images with what they are made of and what the mentor says (Figures 1 and 2);
-    ``confusion`` counts in which class the student puts what the mentor puts in another.
+    ``confusion`` counts in which class the student puts what the mentor puts in another, of at most 100 classes.
 
     Args:
         loggers: Of the job; others than Weights & Biases are passed over.
@@ -38,7 +38,9 @@ def log(
 
         run = logger.experiment
         run.summary.update(flat(result))
-        shown: dict[str, Any] = {"confusion": _confusion(predictions)}
+        shown: dict[str, Any] = {}
+        if len(predictions.classes) ** 2 <= wandb.Table.MAX_ROWS:  # of more, W&B would keep the first classes alone
+            shown["confusion"] = _confusion(predictions)
         if examples is not None:
             shown["examples"] = _table(examples)
         run.log(shown)

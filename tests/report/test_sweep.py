@@ -9,6 +9,8 @@ from mimicbench.errors import UserError
 from mimicbench.report.sweep import Sweep
 from tests.report.made import ACCURACIES, begin, make_job, make_sweep
 
+GLOB = "hydra: {overrides: {task: ['attack=glob(*)']}}"  # what it stands for, only Hydra itself knows
+
 
 def test_jobs_of_a_cell_differ_in_their_seeds(tmp_path: Path) -> None:
     sweep = Sweep.read(make_sweep(tmp_path))
@@ -72,7 +74,7 @@ def test_what_has_not_begun_is_named(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("content", ["", "hydra: [", "hydra: 3", "- 1", "hydra: {overrides: {task: ['=']}}"])
+@pytest.mark.parametrize("content", ["", "hydra: [", "hydra: 3", "- 1", "hydra: {overrides: {task: ['=']}}", GLOB])
 def test_a_multirun_yaml_that_says_nothing_is_passed_over(content: str, tmp_path: Path) -> None:
     make_job(tmp_path / "0-composite-label-seed0")
     (tmp_path / "multirun.yaml").write_text(content)

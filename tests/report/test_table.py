@@ -1,3 +1,4 @@
+import json
 import statistics
 from pathlib import Path
 
@@ -89,3 +90,35 @@ def test_no_word_is_cut_where_the_output_is_no_terminal(
     assert "…" not in printed
     for word in ("Composite", "Unprotected", "Protected", "Relative", "accuracy", "Fidelity", "Queries"):
         assert word in printed
+
+
+def test_a_setting_that_is_null_differs_from_a_section(tmp_path: Path) -> None:
+    configs = [{"attack": {"augment": augment}} for augment in (None, {"shift": 2}, None)]
+    shown = [make_result(config=config, seed=seed) for config, seed in zip(configs, (0, 1, 1), strict=True)]
+    rows = table.cells(saved(tmp_path, *shown))
+    assert rows["Seeds"].tolist() == ["2", "1"]
+    assert rows["attack.augment"].tolist() == ["null", "–"]
+    assert rows["attack.augment.shift"].tolist() == ["–", "2"]
+
+
+def test_a_setting_that_one_attack_has_and_another_lacks_is_shown_where_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    standard = make_result(attack="standard", config={"attack": {"rate": 1}})
+    composites = [make_result(config={"attack": {"rate": 1, "images": images}}) for images in (2, 3)]
+    results = saved(tmp_path, standard, *composites)
+    assert table.labels(results) == ["Standard, label", *(f"Composite, label, attack.images={n}" for n in (2, 3))]
+    assert table.jobs(results)["attack.images"].tolist() == ["–", "2", "3"]
+    table.write_summary(results, tmp_path)
+    table.show(results)
+    assert "attack.images" in capsys.readouterr().out
+
+
+def test_results_whose_configuration_is_unknown_are_kept(tmp_path: Path) -> None:
+    old = {"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "seed": 0, "student_accuracy": 0.5}
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "result.json").write_text(json.dumps(old))
+    known = [make_result(config={"attack": {"images": images}}) for images in (2, 3)]
+    rows = table.cells(saved(tmp_path, *known))
+    assert sorted(rows["attack.images"]) == ["2", "3", "–"]
+    assert sorted(rows["Test accuracy"]) == ["50.00%", "81.00%", "81.00%"]

@@ -128,7 +128,7 @@ def _train(
     notes = ProgressNotes(paths.output_dir, "mentor")
     trainer = L.Trainer(
         accelerator=hardware.accelerator,
-        devices=1,
+        devices=1 if hardware.device.index is None else [hardware.device.index],
         precision=hardware.precision,
         max_epochs=epochs,
         logger=False,

@@ -25,8 +25,9 @@ def planned(sweep: Path) -> list[tuple[str, ...]]:
         overrides = [f"{key}={value}" for key, value in parameters.items()]
         overrides += OmegaConf.select(saved, "hydra.overrides.task") or []
         parsed = OverridesParser.create().parse_overrides(overrides)
+        batches = BasicSweeper.split_arguments(parsed, None)
     except (OSError, ValueError, TypeError, AttributeError, YAMLError, OmegaConfBaseException, HydraException):
         return []
     if target != f"{BasicSweeper.__module__}.{BasicSweeper.__name__}":
         return []  # other sweepers choose their jobs as they go
-    return [tuple(job) for batch in BasicSweeper.split_arguments(parsed, None) for job in batch]
+    return [tuple(job) for batch in batches for job in batch]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
@@ -59,5 +58,12 @@ def canvas(width: float, height: float) -> Figure:
 
 def lines(theme: Theme, names: list[str]) -> dict[str, dict[str, Any]]:
     """How each name is drawn: a colour, a line and a marker of its own, so that none tells by colour alone."""
-    looks = zip(names, cycle(theme.colours), cycle(_MARKERS), cycle(_LINES), strict=False)
-    return {name: {"color": colour, "marker": marker, "linestyle": line} for name, colour, marker, line in looks}
+    count = len(theme.colours)
+    return {
+        name: {
+            "color": theme.colours[number % count],
+            "marker": _MARKERS[(number + number // count) % len(_MARKERS)],  # other pairs in every round
+            "linestyle": _LINES[number % len(_LINES)],
+        }
+        for number, name in enumerate(names)
+    }

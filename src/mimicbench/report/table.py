@@ -71,9 +71,11 @@ def labels(results: pd.DataFrame) -> list[str]:
     """For each job its cell in words, such as ``Composite, label, attack.images=3``; seeds do not matter."""
     varied = _varied(results)
     also = [column for column in ("task", "pool", "mentor", "student") if results[column].nunique() > 1]
-    shown = results[also].join(varied)
+    shown = results[also].fillna(_ABSENT).join(varied)
     texts = [
-        ", ".join([f"{method(attack)}, {oracle}", *(f"{key}={value}" for key, value in row.items())])
+        ", ".join(
+            [f"{method(attack)}, {oracle}", *(f"{key}={value}" for key, value in row.items() if value != _ABSENT)]
+        )
         for attack, oracle, row in zip(results["attack"], results["oracle"], shown.to_dict("records"), strict=True)
     ]
     return texts
@@ -135,12 +137,20 @@ def show(results: pd.DataFrame) -> None:
 
 
 def _varied(results: pd.DataFrame) -> pd.DataFrame:
-    """The settings in which jobs of the same names differ, such as ``attack.images``, one text column each."""
-    configs = [config if isinstance(config, dict) else {} for config in results["config"]]
-    kept = [{key: value for key, value in config.items() if key not in _INCIDENTAL} for config in configs]
-    settings = pd.DataFrame([pd.json_normalize(one, sep=".").iloc[0].map(_text) for one in kept], index=results.index)
+    """The settings in which jobs of the same names differ, such as ``attack.images``, one text column each.
+
+    A setting that a job does not have is a value too, so that ``null`` differs from a section; but one whose whole
+    configuration is unknown differs from none.
+    """
+    known = results["config"].map(lambda config: isinstance(config, dict) and bool(config))
+    kept = [
+        {key: value for key, value in config.items() if key not in _INCIDENTAL} for config in results["config"][known]
+    ]
+    flat = [pd.json_normalize(one, sep=".").iloc[0].map(_text) for one in kept]
+    settings = pd.DataFrame(flat, index=results.index[known]).fillna(_ABSENT).reindex(results.index)
     names = [results[name] for name in _NAMES]
-    return settings[[key for key in map(str, settings) if settings.groupby(names)[key].nunique().max() > 1]]
+    differ = settings.groupby(names, dropna=False).nunique().max() > 1
+    return settings[[key for key in map(str, settings) if differ[key]]].fillna(_ABSENT)
 
 
 def _shown(value: Any, form: str) -> str:
@@ -153,7 +163,7 @@ def _text(value: Any) -> str:
 
 def _described(results: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
     also = [column for column in ("task", "pool", "mentor", "student") if results[column].nunique() > 1]
-    rows = results[also].rename(columns=str.capitalize).join(varied)
+    rows = results[also].fillna(_ABSENT).rename(columns=str.capitalize).join(varied)
     rows["Method"] = [method(attack) for attack in results["attack"]]
     rows["Mentor status"] = [mentor_status(oracle) for oracle in results["oracle"]]
     return rows

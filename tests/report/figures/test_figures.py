@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
+from mimicbench.report import style
 from mimicbench.report.figures import calibration, classes, composites, curves
 from mimicbench.report.figures.figure import Draw, Drawn
 from mimicbench.report.style import DARK, LIGHT, Theme
@@ -145,3 +146,25 @@ def test_colours_stand_out_from_their_ground(theme: Theme) -> None:
     assert contrast(theme.ink, theme.background) >= 7
     for colour in theme.colours:
         assert contrast(colour, theme.background) >= 3  # of graphics: success criterion 1.4.11
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_no_two_of_many_cells_look_alike(theme: Theme) -> None:
+    looks = style.lines(theme, [str(number) for number in range(36)])
+    assert len({(look["color"], look["marker"]) for look in looks.values()}) == 36
+
+
+def test_each_of_several_mentors_has_its_calibration(tmp_path: Path) -> None:
+    for number, mentor in enumerate(("one", "other")):
+        make_predictions(seed=number).save(make_job(tmp_path / mentor, mentor=mentor))
+    told = drawn(calibration.draw, Sweep.read(tmp_path)).alternative
+    for number, mentor in enumerate(("one", "other")):
+        says = make_predictions(seed=number)
+        assert f"Mentor of Composite, label, mentor={mentor}: ECE {says.calibration(says.mentor).error:.3f}" in told
+
+
+def test_classes_of_another_task_are_named_as_left_out(tmp_path: Path) -> None:
+    make_job(tmp_path / "0", task="one")
+    make_predictions(classes=3).save(make_job(tmp_path / "1", task="other"))
+    caption = drawn(classes.draw, Sweep.read(tmp_path)).caption
+    assert "Not drawn, for their classes are others: Composite, label, task=other." in caption

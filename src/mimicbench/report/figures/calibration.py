@@ -21,13 +21,16 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
     kept = {cell: predictions for cell, predictions in kept.items() if predictions}
     if not kept:
         return None
-    mentor = next(iter(kept.values()))[0]
     figure = canvas(6.4, 4.4)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=theme.faint, linewidth=1.5, label="as sure as right")
     looks = lines(theme, list(kept))
     drawn: dict[str, tuple[Calibration, dict[str, Any]]] = {}
-    drawn["Mentor"] = mentor.calibration(mentor.mentor, _BINS), {"color": theme.ink, "marker": "x", "linestyle": "--"}
+    mentors = _mentors(kept)
+    for cell, mentor in mentors.items():
+        name = "Mentor" if len(mentors) == 1 else f"Mentor of {cell}"
+        look: dict[str, Any] = {"color": theme.ink, "marker": "x", "linestyle": "--"}
+        drawn[name] = mentor.calibration(mentor.mentor, _BINS), look
     for cell, predictions in kept.items():
         together = _together(predictions)
         drawn[cell] = (together.calibration(together.student, _BINS), looks[cell])
@@ -46,6 +49,15 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
         "is surer than it is right. ECE is the expected calibration error. Means over few images scatter."
     )
     return Drawn(figure, caption, " ".join(["Line chart of the share of right answers over confidence.", *told]))
+
+
+def _mentors(kept: dict[str, list[Predictions]]) -> dict[str, Predictions]:
+    """Those that differ, by the first cell in which each is mimicked."""
+    found: dict[str, Predictions] = {}
+    for cell, predictions in kept.items():
+        if not any(np.array_equal(predictions[0].mentor, one.mentor) for one in found.values()):
+            found[cell] = predictions[0]
+    return found
 
 
 def _together(predictions: list[Predictions]) -> Predictions:

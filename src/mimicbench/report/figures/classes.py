@@ -12,12 +12,14 @@ _MOST = 30
 
 def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
     """Of the test images that the mentor puts in a class, the share that the student puts there too."""
-    found, classes = {}, None
+    found, classes, others = {}, None, []
     for cell, jobs in sweep.cells.items():
         predictions = [job.predictions for job in jobs if job.predictions is not None]
         if predictions and classes in (None, predictions[0].classes):
             classes = predictions[0].classes
             found[cell] = np.mean([one.class_fidelity() for one in predictions], axis=0)
+        elif predictions:
+            others.append(cell)
     if classes is None:
         return None
     values = np.array(list(found.values()))
@@ -36,8 +38,9 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
         f"{cell}: lowest for {classes[int(np.nanargmin(one))]}, {np.nanmin(one):.1%}." for cell, one in found.items()
     ]
     cut = f" The {_MOST} lowest of {len(classes)} classes are drawn." if len(classes) > _MOST else ""
+    left = f" Not drawn, for their classes are others: {'; '.join(others)}." if others else ""
     caption = (
         "Of the test images that the mentor puts in a class, the share that the student puts there too; means over "
-        f"seeds, classes in ascending order.{cut}"
+        f"seeds, classes in ascending order.{cut}{left}"
     )
     return Drawn(figure, caption, " ".join(["Dot chart of fidelity by class.", *lowest]))
