@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import PIL.Image
 import pytest
 import torch
@@ -15,6 +16,7 @@ from mimicbench.results import Result, flat
 from tests.standins import SpyMentor, attached, make_composite, make_pool
 from tests.test_predictions import make_predictions
 from tests.test_results import make_result
+from tests.test_run import started
 from tests.wandb_file import OfflineRun
 
 
@@ -100,3 +102,19 @@ def test_the_checkpoint_is_an_artifact_when_asked_for(tmp_path: Path) -> None:
 
 def test_other_loggers_are_passed_over(tmp_path: Path) -> None:
     wandb_media.log([], make_result(), make_predictions(), None, tmp_path)
+
+
+def test_a_whole_job_is_read_back_from_its_offline_run(cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    result = started(cache, folder, "logger=wandb", "logger.wandb.group=a/sweep", "logger.wandb.varied=false")
+    run = OfflineRun(folder)
+    assert {key: run.summary[key] for key in flat(result)} == flat(result)
+    assert run.config["attack"]["images"] == 2  # resolved, and plain
+    assert run.config["paths"]["output_dir"] == str(folder)
+    rows = pd.read_csv(folder / "metrics.csv")
+    for name in ("test/accuracy", "test/fidelity", "train/loss", "train/learning_rate", "queries"):
+        curve = [row[name] for row in run.history if name in row]
+        assert curve == pytest.approx(rows[name].dropna().tolist())
+        assert len(curve) == 2
+    assert {"examples.table.json", "confusion_table.table.json"} <= set(run.files)
+    assert (run.exit_code, run.group) == (0, "sweep")
