@@ -57,7 +57,7 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
-@pytest.mark.parametrize(("attack", "kills"), [("composite", 20), ("standard", 4)])
+@pytest.mark.parametrize(("attack", "kills"), [("composite", 20), ("standard", 8)])
 def test_a_job_killed_at_random_moments_ends_as_if_it_never_was(attack: str, kills: int, tmp_path: Path) -> None:
     once, again = tmp_path / "once", tmp_path / "again"
     start = monotonic()

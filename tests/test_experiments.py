@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs real data in ..
 
 def test_the_papers_setting_runs_its_first_chunks(tmp_path: Path) -> None:
     # A mentor that has learnt nothing, so that the test does not train one for hours.
-    untrained = VGG16(10, 32, 0.0, width=1.0, batch_norm=False).state_dict(prefix="network.")
+    untrained = VGG16(10, 32, 0.0, width=0.5, batch_norm=False).state_dict(prefix="network.")
     torch.save({"state_dict": untrained}, tmp_path / "mentor.ckpt")
     done = subprocess.run(
         [
@@ -29,6 +29,8 @@ def test_the_papers_setting_runs_its_first_chunks(tmp_path: Path) -> None:
             f"paths.cache_dir={tmp_path}",
             f"hydra.run.dir={tmp_path / 'run'}",
             f"mentor.checkpoint={tmp_path / 'mentor.ckpt'}",
+            "mentor.network.width=0.5",  # whole, it would take a minute more to measure
+            "student.width=0.5",
             "attack.chunk_size=256",
             "trainer.max_epochs=1",
             "attack.samples_per_epoch=512",  # the first of a million: what they are depends on their numbers alone
