@@ -2,7 +2,8 @@
 
 usage: python -m tests.killed_again_and_again KILLS LONGEST FOLDER OVERRIDE…
 
-Each process is killed within LONGEST seconds. A line for each is printed: at which step the student's checkpoint was.
+Each process is killed within LONGEST seconds, or more by and by while none gets further. A line
+for each is printed: at which step the student's checkpoint was.
 """
 
 import os
@@ -20,11 +21,13 @@ from tests.forked import forked
 def main(kills: int, longest: float, folder: Path, overrides: list[str]) -> None:
     checkpoint = folder / "last.ckpt"
     moments = random.Random(7)
+    before, within = 0, longest
     for number in range(kills + 1):
         step = torch.load(checkpoint, weights_only=True)["global_step"] if checkpoint.exists() else 0
+        before, within = step, longest if step > before else 1.1 * within
         process = forked([f"paths.output_dir={folder}", *overrides])
         if number < kills:
-            time.sleep(moments.uniform(0, longest))
+            time.sleep(moments.uniform(0, within))
             os.kill(process, signal.SIGKILL)
         _, status = os.waitpid(process, 0)
         print(step, "killed" if os.WIFSIGNALED(status) else "ended", flush=True)
