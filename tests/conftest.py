@@ -18,3 +18,12 @@ settings.load_profile("mimicbench")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the embedded pool and trained mentors are kept for the whole session."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def without_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Weights & Biases knows nobody."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("WANDB_MODE", raising=False)

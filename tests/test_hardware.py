@@ -43,6 +43,12 @@ def test_more_devices_than_there_are() -> None:
         Hardware.choose("cpu", "auto", "auto", cores() + 1, Rank(0, cores() + 1))
 
 
+def test_a_task_of_slurm_counts_its_own_cores_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "2")
+    monkeypatch.setattr(hardware, "cores", lambda: 2)
+    assert Hardware.choose("cpu", "auto", "auto", 8, Rank(0, 8)).device.type == "cpu"
+
+
 def test_ranks_meet_in_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware, "cores", lambda: 2)
     assert Hardware.choose("cpu", "auto", "auto", 2, Rank(1, 2, 1)).sgd_step == "eager"

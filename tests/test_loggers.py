@@ -9,13 +9,7 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
 from mimicbench.loggers import closed, continue_curves, weights_and_biases
 
-
-@pytest.fixture(autouse=True)
-def without_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.delenv("WANDB_MODE", raising=False)
+pytestmark = pytest.mark.usefixtures("without_account")
 
 
 @pytest.fixture

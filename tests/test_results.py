@@ -8,6 +8,8 @@ import pytest
 from mimicbench import results
 from mimicbench.results import FILE, Queries, Result, code, load, versions
 
+KNOWN = {"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "seed": 0, "student_accuracy": 0.5}
+
 
 def make_result(**changes: Any) -> Result:
     names = {"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "mentor": "m", "student": "s"}
@@ -76,10 +78,17 @@ def test_nothing_finished_is_an_empty_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", '{"task": "t", "pool": ', "[]", '{"accuracy": 1}', '{"queries": 3}', '{"queries": {"total": 1}}']
+    "content",
+    [
+        *("", '{"task": "t", "pool": ', "[]", '{"accuracy": 1}', '{"queries": 3}', '{"queries": {"total": 1}}'),
+        *(json.dumps(KNOWN | other) for other in ({"seed": "0"}, {"student_accuracy": "high"}, {"config": [1]})),
+        *(json.dumps(KNOWN | other) for other in ({"fidelity": None}, {"device": 2})),
+    ],
 )
 def test_a_result_json_of_something_else_is_not_taken_for_a_job(content: str, tmp_path: Path) -> None:
     make_result().save(tmp_path)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / FILE).write_text(content)
     assert load(tmp_path)["folder"].tolist() == [str(tmp_path)]
+    (tmp_path / "other" / FILE).write_text(json.dumps(KNOWN))  # all that the first layout had
+    assert len(load(tmp_path)) == 2

@@ -203,6 +203,31 @@ def test_a_job_that_has_ended_is_not_trained_again(cache: Path, tmp_path: Path) 
     assert other["queries"]["repeated"] == 0
 
 
+def test_a_finished_job_keeps_its_result_when_weights_and_biases_fails(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(module.wandb_media, "log", fail)
+    with pytest.raises(ConnectionError):
+        started(cache, tmp_path, "trainer.max_epochs=1")
+    assert {"result.json", "predictions.npz", "examples.npz"} <= {file.name for file in tmp_path.iterdir()}
+
+
+def test_one_process_is_one_process_whatever_slurm_says(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "SLURM_NTASKS": "4",
+        "SLURM_JOB_NAME": "job",
+        "SLURM_PROCID": "3",
+        "SLURM_LOCALID": "3",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert started(cache, tmp_path, "trainer.max_epochs=1").sgd_steps == 3
+
+
 def test_a_result_is_left_only_by_a_job_that_finished(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,18 @@ def test_ranks_of_one_job_divide_the_cores_and_are_no_other_job(tmp_path: Path) 
         job.teardown()
 
 
+@pytest.mark.parametrize(("bound", "threads"), [(False, 2), (True, 4)])
+def test_a_task_of_slurm_has_its_cores_to_itself(
+    bound: bool, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if bound:
+        monkeypatch.setenv("SLURM_CPUS_PER_TASK", "4")
+    cpu = Hardware(torch.device("cpu"), "32-true", "eager")
+    job = SharedCores.of(cpu, Paths(tmp_path, tmp_path, tmp_path, tmp_path), ranks=2)
+    assert threads_of(job) == threads
+    job.teardown()
+
+
 def test_after_its_training_a_job_is_counted_no_longer(tmp_path: Path) -> None:
     first, second = SharedCores(tmp_path, 4), SharedCores(tmp_path, 4)
     assert [threads_of(first), threads_of(second)] == [4, 2]

@@ -19,13 +19,7 @@ from tests.test_results import make_result
 from tests.test_run import started
 from tests.wandb_file import OfflineRun
 
-
-@pytest.fixture(autouse=True)
-def without_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.delenv("WANDB_MODE", raising=False)
+pytestmark = pytest.mark.usefixtures("without_account")
 
 
 def logged(

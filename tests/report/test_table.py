@@ -7,7 +7,7 @@ import pytest
 
 from mimicbench.report import table
 from mimicbench.results import Queries, Result, load
-from tests.test_results import make_result
+from tests.test_results import KNOWN, make_result
 
 
 def saved(folder: Path, *results: Result) -> pd.DataFrame:
@@ -115,9 +115,8 @@ def test_a_setting_that_one_attack_has_and_another_lacks_is_shown_where_it_is(
 
 
 def test_results_whose_configuration_is_unknown_are_kept(tmp_path: Path) -> None:
-    old = {"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "seed": 0, "student_accuracy": 0.5}
     (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "result.json").write_text(json.dumps(old))
+    (tmp_path / "old" / "result.json").write_text(json.dumps(KNOWN))
     known = [make_result(config={"attack": {"images": images}}) for images in (2, 3)]
     rows = table.cells(saved(tmp_path, *known))
     assert sorted(rows["attack.images"]) == ["2", "3", "–"]

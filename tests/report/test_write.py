@@ -1,4 +1,5 @@
 import base64
+import json
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -14,6 +15,7 @@ from mimicbench.errors import UserError
 from mimicbench.report.__main__ import main
 from mimicbench.report.write import write
 from tests.report.made import begin, make_job, make_sweep
+from tests.test_results import KNOWN
 
 FIGURES = {
     *("accuracy_over_epochs", "accuracy_over_queries", "composites", "replies", "fidelity_by_class", "calibration")
@@ -107,9 +109,8 @@ def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
 
 
 def test_a_report_of_older_results_shows_what_there_is(tmp_path: Path) -> None:
-    old = '{"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "seed": 0, "student_accuracy": 0.5}'
     (tmp_path / "job").mkdir()
-    (tmp_path / "job" / "result.json").write_text(old)
+    (tmp_path / "job" / "result.json").write_text(json.dumps(KNOWN))
     text = Page(write(tmp_path)).text
     assert "50.00%" in text
     rows = pd.read_csv(tmp_path / "report" / "table4.csv", dtype=str)

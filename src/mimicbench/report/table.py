@@ -69,16 +69,13 @@ def cells(results: pd.DataFrame) -> pd.DataFrame:
 
 def labels(results: pd.DataFrame) -> list[str]:
     """For each job its cell in words, such as ``Composite, label, attack.images=3``; seeds do not matter."""
-    varied = _varied(results)
-    also = [column for column in ("task", "pool", "mentor", "student") if results[column].nunique() > 1]
-    shown = results[also].fillna(_ABSENT).join(varied)
-    texts = [
+    shown = _apart(results, _varied(results))
+    return [
         ", ".join(
             [f"{method(attack)}, {oracle}", *(f"{key}={value}" for key, value in row.items() if value != _ABSENT)]
         )
         for attack, oracle, row in zip(results["attack"], results["oracle"], shown.to_dict("records"), strict=True)
     ]
-    return texts
 
 
 def beside_paper(results: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
@@ -161,9 +158,14 @@ def _text(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def _described(results: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
+def _apart(results: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
+    """What tells rows apart besides attack, oracle and seed, in words."""
     also = [column for column in ("task", "pool", "mentor", "student") if results[column].nunique() > 1]
-    rows = results[also].fillna(_ABSENT).rename(columns=str.capitalize).join(varied)
+    return results[also].fillna(_ABSENT).join(varied)
+
+
+def _described(results: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
+    rows = _apart(results, varied).rename(columns={name: name.capitalize() for name in _NAMES})
     rows["Method"] = [method(attack) for attack in results["attack"]]
     rows["Mentor status"] = [mentor_status(oracle) for oracle in results["oracle"]]
     return rows

@@ -3,7 +3,7 @@
 import atexit
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
@@ -17,10 +17,12 @@ class Sweep(Callback):
     """Hydra's callback for ``python train.py``, with and without ``-m``.
 
     Args:
-        report: Whether a sweep ends with its report.
+        report: Whether a sweep ends with its report; a command that says neither true nor false ends at once.
     """
 
     def __init__(self, report: bool) -> None:
+        if not isinstance(report, bool):  # Hydra passes on whatever was typed
+            _refuse(f"hydra.callbacks.sweep.report={report} is refused; choose true or false.")
         self._report = report
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
@@ -48,5 +50,9 @@ def _require_writable(folder: Path, key: str) -> None:
     try:
         require_writable(folder, key)
     except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)  # Hydra only logs what a callback raises; an exit passes through
+        _refuse(str(error))
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    sys.exit(1)  # Hydra only logs what a callback raises; an exit passes through

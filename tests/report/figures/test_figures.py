@@ -157,7 +157,10 @@ def test_no_two_of_many_cells_look_alike(theme: Theme) -> None:
 def test_each_of_several_mentors_has_its_calibration(tmp_path: Path) -> None:
     for number, mentor in enumerate(("one", "other")):
         make_predictions(seed=number).save(make_job(tmp_path / mentor, mentor=mentor))
-    told = drawn(calibration.draw, Sweep.read(tmp_path)).alternative
+    found = drawn(calibration.draw, Sweep.read(tmp_path))
+    told = found.alternative
+    mentors = [line for line in found.figure.axes[0].get_lines() if str(line.get_label()).startswith("Mentor")]
+    assert len({str(line.get_marker()) for line in mentors}) == 2
     for number, mentor in enumerate(("one", "other")):
         says = make_predictions(seed=number)
         assert f"Mentor of Composite, label, mentor={mentor}: ECE {says.calibration(says.mentor).error:.3f}" in told

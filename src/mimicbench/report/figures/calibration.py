@@ -27,10 +27,9 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
     looks = lines(theme, list(kept))
     drawn: dict[str, tuple[Calibration, dict[str, Any]]] = {}
     mentors = _mentors(kept)
-    for cell, mentor in mentors.items():
-        name = "Mentor" if len(mentors) == 1 else f"Mentor of {cell}"
-        look: dict[str, Any] = {"color": theme.ink, "marker": "x", "linestyle": "--"}
-        drawn[name] = mentor.calibration(mentor.mentor, _BINS), look
+    for cell, look in lines(theme, list(mentors)).items():
+        name, mentor = "Mentor" if len(mentors) == 1 else f"Mentor of {cell}", mentors[cell]
+        drawn[name] = mentor.calibration(mentor.mentor, _BINS), look | {"color": theme.ink, "fillstyle": "none"}
     for cell, predictions in kept.items():
         together = _together(predictions)
         drawn[cell] = (together.calibration(together.student, _BINS), looks[cell])
