@@ -72,12 +72,19 @@ class SpyMentor(Mentor):
 
 
 def make_composite(pool: Pool, epochs: int = 1, budget: int | None = None, seed: int = 0, **changes: Any) -> Composite:
-    own = {"samples_per_epoch": 10, "images": 2, "ratio": "percent", "refresh": "epoch", "chunk_size": 1}
+    own = {
+        "samples_per_epoch": 10,
+        "images": 2,
+        "ratio": "percent",
+        "refresh": "epoch",
+        "chunk_size": 1,
+        "use": "reply",
+    }
     return Composite(pool, seed, epochs, budget, **{**own, "augment": None, "recipe": make_recipe(), **changes})
 
 
 def make_standard(pool: Pool, epochs: int = 1, budget: int | None = None, seed: int = 0, **changes: Any) -> Standard:
-    own = {"samples_per_epoch": None, "chunk_size": 1, "augment": None, "recipe": make_recipe()}
+    own = {"samples_per_epoch": None, "chunk_size": 1, "use": "reply", "augment": None, "recipe": make_recipe()}
     return Standard(pool, seed, epochs, budget, **{**own, **changes})
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.random import Philox
 
-Purpose = Literal["composite", "augmentation", "order"]
+Purpose = Literal["composite", "augmentation", "order", "reply"]
 
-_PURPOSES: tuple[Purpose, ...] = ("composite", "augmentation", "order")
+_PURPOSES: tuple[Purpose, ...] = ("composite", "augmentation", "order", "reply")
 _WORDS_PER_COUNT = 4  # Philox4x64 yields four 64-bit words for each value of its counter
 
 

@@ -25,7 +25,7 @@ Chunk = tuple[Tensor, Tensor, int]
 
 
 class Learner(L.LightningModule):
-    """Cross-entropy against target distributions, by plain SGD.
+    """Learns target distributions by plain SGD.
 
     One Lightning batch is a *chunk* of many SGD batches: the trajectory is that of plain SGD, while what Lightning
     costs a batch is paid once a chunk. ``global_step`` counts SGD steps. An epoch's last SGD batch may be smaller.
@@ -71,6 +71,10 @@ class Learner(L.LightningModule):
         """Logits, float [B, K], of images, float [B, C, H, W] in [0, 1]."""
         logits: Tensor = self.network(images)
         return logits
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """What is minimised, float []: the cross-entropy of the targets and the network's answers to a batch."""
+        return F.cross_entropy(logits, targets)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The recipe's optimiser and schedule."""
@@ -179,7 +183,7 @@ class Learner(L.LightningModule):
         return CapturedStep(step, images, targets, recordable(self.network, optimizer), recording)
 
     def _step(self, images: Tensor, targets: Tensor, backward: Callable[[Tensor], None], optimizer: Any) -> Tensor:
-        loss = F.cross_entropy(self(images).float(), targets)
+        loss = self.loss(self(images).float(), targets)
         backward(loss)
         optimizer.step()
         optimizer.zero_grad()

@@ -90,18 +90,24 @@ class Predictions:
             return np.asarray(confusion.diagonal() / confusion.sum(1))
 
     def calibration(self, probabilities: np.ndarray, bins: int = 15) -> Calibration:
-        """Of the mentor or the student, by the true classes, in bins of equal width.
+        """That of :attr:`mentor` or :attr:`student`; see :func:`calibration`."""
+        return calibration(probabilities, self.labels, bins)
 
-        Args:
-            probabilities: float [N, K], :attr:`mentor` or :attr:`student`.
-            bins: B.
-        """
-        confidence, right = probabilities.max(1).astype(np.float64), probabilities.argmax(1) == self.labels
-        place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-        count = np.bincount(place, minlength=bins)
-        with np.errstate(invalid="ignore"):
-            mean, share = (np.bincount(place, weights, bins) / count for weights in (confidence, right))
-        return Calibration(mean, share, count)
+
+def calibration(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> Calibration:
+    """How sure answers are and how often they are right, in bins of equal width.
+
+    Args:
+        probabilities: float [N, K], rows that sum to 1.
+        labels: int64 [N], the true classes.
+        bins: B.
+    """
+    confidence, right = probabilities.max(1).astype(np.float64), probabilities.argmax(1) == labels
+    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    count = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        mean, share = (np.bincount(place, weights, bins) / count for weights in (confidence, right))
+    return Calibration(mean, share, count)
 
 
 @torch.no_grad()

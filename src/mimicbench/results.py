@@ -35,6 +35,35 @@ class Queries:
 
 
 @dataclass(frozen=True)
+class Protection:
+    """The replies of an oracle beside the mentor's own answers. Asking for this counts as no query: the owner looks.
+
+    Attributes:
+        keeps_argmax: Whether the oracle promises that each reply names the mentor's class.
+        mentor_accuracy: The mentor's on the task's test images, as seen through the protection.
+        calibration_error: Expected calibration error there, as seen through it; 15 bins of equal width.
+        unprotected_calibration_error: The mentor's own.
+        distortion: Mean L1 distance of a reply from the mentor's probabilities on the test images, 0 to 2.
+        query_distortion: The same on the attacker's queries; None where the attack cannot tell them.
+        changed_queries: Share of the attacker's queries whose reply names another class than the mentor; None likewise.
+        measured_queries: On how many of the attacker's first queries both were measured.
+        microseconds_per_query: What the protection adds to the time of a query, over the test images.
+        mentor_microseconds_per_query: What the mentor itself takes for one.
+    """
+
+    keeps_argmax: bool
+    mentor_accuracy: float
+    calibration_error: float
+    unprotected_calibration_error: float
+    distortion: float
+    query_distortion: float | None
+    changed_queries: float | None
+    measured_queries: int
+    microseconds_per_query: float
+    mentor_microseconds_per_query: float
+
+
+@dataclass(frozen=True)
 class Result:
     """One finished job. Accuracies are fractions; the last epoch's student is the one measured.
 
@@ -51,6 +80,7 @@ class Result:
         relative_accuracy: The student's accuracy divided by the mentor's.
         fidelity: Share of test images on which student and mentor give the same label.
         queries: What was asked.
+        protection: What the oracle costs the mentor's owner, and what it changes.
         epochs: Epochs of the student.
         sgd_steps: SGD steps of the student.
         train_seconds: Wall time of the student's training, asking included, evaluation not.
@@ -76,6 +106,7 @@ class Result:
     relative_accuracy: float
     fidelity: float
     queries: Queries
+    protection: Protection
     epochs: int
     sgd_steps: int
     train_seconds: float
@@ -133,7 +164,7 @@ def load(*folders: Path) -> "pd.DataFrame":
         folders: Searched for ``result.json`` at any depth; files of that name that no job wrote are passed over.
 
     Returns:
-        Columns as the keys of ``result.json``, those of ``queries`` and ``code`` as ``queries.total`` and so on, and
+        Columns as the keys of ``result.json``, those of ``queries``, ``protection`` and ``code`` as ``queries.total`` and so on, and
         ``folder``.
         ``versions`` and ``config`` stay dictionaries. What a result of an older layout lacks is NaN. Empty if nothing
         has finished.
@@ -162,7 +193,11 @@ def read(job: Path) -> dict[str, Any] | None:
 
 def _columns(rows: list[dict[str, Any]]) -> list[str]:
     """Those of this layout, which older results may lack, and whatever else there is."""
-    nested = {"queries": [f"queries.{one.name}" for one in fields(Queries)], "code": ["code.commit", "code.dirty"]}
+    nested = {
+        "queries": [f"queries.{one.name}" for one in fields(Queries)],
+        "protection": [f"protection.{one.name}" for one in fields(Protection)],
+        "code": ["code.commit", "code.dirty"],
+    }
     own = [name for one in fields(Result) for name in nested.get(one.name, [one.name])]
     return list(dict.fromkeys([*own, *(key for row in rows for key in row)]))
 
@@ -173,7 +208,7 @@ def flat(result: Result) -> dict[str, Any]:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    parts = {name: row[name] for name in ("queries", "code") if isinstance(row.get(name), dict)}
+    parts = {name: row[name] for name in ("queries", "protection", "code") if isinstance(row.get(name), dict)}
     nested = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
     return {key: value for key, value in row.items() if key not in parts} | nested
 

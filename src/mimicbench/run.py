@@ -21,7 +21,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from omegaconf import DictConfig
 from torch import Tensor
 
-from mimicbench import examples, predictions, progress, wandb_media
+from mimicbench import examples, predictions, progress, protection, wandb_media
 from mimicbench.attacks import Attack
 from mimicbench.checkpoints import CHECKPOINT, AtomicCheckpointIO, Checkpoints
 from mimicbench.curves import Curves
@@ -37,6 +37,7 @@ from mimicbench.mentors import Mentor
 from mimicbench.networks.synchronised import SynchroniseBatchNorm
 from mimicbench.oracles import Oracle
 from mimicbench.oracles.ledger import LEDGER, Ledger
+from mimicbench.oracles.owner import Owner
 from mimicbench.pools import Pool
 from mimicbench.predictions import Predictions, predicted
 from mimicbench.rank import Rank
@@ -49,6 +50,7 @@ from mimicbench.student import Student
 from mimicbench.tasks import Task
 
 _log = logging.getLogger(__name__)
+_ON_THE_WAY = ("recipe", "augment", "chunk_size", "use")  # keys of an attack that change no reply
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def assemble(config: Config) -> Job:
     if planned < (whole := attack.samples_per_epoch * config.trainer.max_epochs):
         _log.warning("oracle.budget=%s ends the training after %s of %s samples.", budget, planned, whole)
     mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware)
-    oracle: Oracle = build("oracle", config.oracle, mentor)
+    oracle: Oracle = build("oracle", config.oracle, mentor, Owner(task, config.paths, hardware))
 
     images = ResidentImages(task.test.images, hardware.device)
     labels = torch.from_numpy(task.test.labels)
@@ -132,14 +134,16 @@ def assemble(config: Config) -> Job:
             100 * mentor_accuracy,
         )
     evaluation = Evaluation(images, labels, mentor_labels, rank)
-    attack.attach(oracle, evaluation, hardware.device, _replies(config, mentor, pool), rank)
+    attack.attach(oracle, evaluation, hardware.device, _replies(config, mentor, oracle, pool), rank)
 
     L.seed_everything(config.seed, workers=True, verbose=False)
     network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
     student = Student(hardware.fast(network), attack.recipe, attack.steps, len(task.classes), hardware.recorder, rank)
     stopwatch = Stopwatch()
     notes = progress.ProgressNotes(config.paths.output_dir, "student")
-    shaped_by = fingerprint(mentor.fingerprint, pool.fingerprint, hardware.precision, _shaping(config), versions())
+    shaped_by = fingerprint(
+        mentor.fingerprint, oracle.fingerprint, pool.fingerprint, hardware.precision, _shaping(config), versions()
+    )
     file, minutes = config.paths.output_dir / CHECKPOINT, config.trainer.checkpoint_minutes
     checkpoints = Checkpoints(file, shaped_by, minutes, described(source))
     if rank.first and checkpoints.resumable is None:  # before there are loggers, which would go on from it
@@ -209,7 +213,10 @@ def _predictions(job: Job) -> Predictions:
 
 def _measured(job: Job) -> Result:
     config, asked, ledger = job.config, job.oracle.asked, job.oracle.ledger
-    images = len(job.attack.val_dataloader().labels)
+    evaluation = job.attack.val_dataloader()
+    images = len(evaluation.labels)
+    with job.sharing:
+        protected = protection.measured(job.oracle, job.mentor, job.attack, evaluation)
     # torchmetrics divides in float32
     measured = {name: round(share * images) / images for name, share in job.student.measured.items()}
     accuracy = measured["test/accuracy"]
@@ -223,6 +230,7 @@ def _measured(job: Job) -> Result:
         queries=Queries(
             asked, job.attack.unique_queries, job.oracle.budget, max(0, ledger.total - asked) if ledger else 0
         ),
+        protection=protected,
         epochs=job.trainer.current_epoch,
         sgd_steps=job.trainer.global_step,
         train_seconds=job.stopwatch.seconds,
@@ -312,10 +320,10 @@ def _trainer(config: Config, hardware: Hardware, rank: Rank, epochs: int, own: l
     return trainer
 
 
-def _replies(config: Config, mentor: Mentor, pool: Pool) -> Path:
+def _replies(config: Config, mentor: Mentor, oracle: Oracle, pool: Pool) -> Path:
     """Where replies that are asked for once are kept: beside the run, named by all that they depend on."""
-    queries = {key: value for key, value in config.attack.items() if key not in ("recipe", "augment", "chunk_size")}
-    name = fingerprint(mentor.fingerprint, pool.fingerprint, config.oracle, queries, config.seed)
+    queries = {key: value for key, value in config.attack.items() if key not in _ON_THE_WAY}
+    name = fingerprint(mentor.fingerprint, oracle.fingerprint, pool.fingerprint, config.oracle, queries, config.seed)
     return config.paths.output_dir / "replies" / f"{name}.npy"
 
 

@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import numpy as np
 import torch
+from torch import Tensor
 
 from mimicbench.attacks.draws import Draws
 from mimicbench.chunks import Chunks
@@ -15,10 +16,13 @@ from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
 from mimicbench.learner import Samples
 from mimicbench.oracles import Oracle
+from mimicbench.oracles.argmax import label_alone
 from mimicbench.pools import Pool
 from mimicbench.rank import ALONE, Rank
 from mimicbench.recipe import Recipe
 from mimicbench.resident import ResidentImages
+
+Use = Literal["reply", "label"]
 
 
 class Attack(L.LightningDataModule, ABC):
@@ -35,6 +39,7 @@ class Attack(L.LightningDataModule, ABC):
         samples_per_epoch: N, training samples in an epoch.
         chunk_size: Images in one call of the oracle and in one Lightning batch; a multiple of the batch size.
         recipe: How the student is trained.
+        use: What the student learns from: the whole ``reply``, or the ``label`` that it names alone.
 
     Raises:
         UserError: The pool, the budget and the sizes do not go together.
@@ -49,6 +54,7 @@ class Attack(L.LightningDataModule, ABC):
         samples_per_epoch: int,
         chunk_size: int,
         recipe: Recipe,
+        use: Use = "reply",
     ) -> None:
         super().__init__()
         if chunk_size % recipe.batch_size:
@@ -72,6 +78,7 @@ class Attack(L.LightningDataModule, ABC):
         self.samples_per_epoch = samples_per_epoch
         self.chunk_size = chunk_size
         self.recipe = recipe
+        self.use = use
 
     def attach(
         self, oracle: Oracle, evaluation: Evaluation, device: torch.device, replies: Path, rank: Rank = ALONE
@@ -112,6 +119,11 @@ class Attack(L.LightningDataModule, ABC):
         Raises:
             QueryBudgetExceeded: They would have to be asked for, and the budget does not cover them.
         """
+
+    @final
+    def targets(self, replies: Tensor) -> Tensor:
+        """What the student learns from replies; float32 [B, K] both."""
+        return label_alone(replies) if self.use == "label" else replies
 
     def examples(self, count: int) -> Draws | None:
         """What the first training images are made of, for people to look at; None if the attack cannot tell.

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from mimicbench.attacks.asked_once import asked_once
-from mimicbench.attacks.attack import Attack
+from mimicbench.attacks.attack import Attack, Use
 from mimicbench.attacks.draws import Draws
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import uniforms, walk
@@ -67,6 +67,7 @@ class Composite(Attack):
         refresh: ``epoch`` asks a new set in every epoch; ``once`` asks one set of N, or of what the budget covers, and
             trains on it in a new order every round.
         chunk_size: Images in one call of the oracle and in one Lightning batch; a multiple of the batch size.
+        use: What the student learns from: the whole ``reply``, or the ``label`` that it names alone.
         augment: How composites are changed before the student sees them, if at all; the oracle sees them unchanged.
         recipe: How the student is trained; Table 2.
     """
@@ -83,6 +84,7 @@ class Composite(Attack):
         ratio: Ratio,
         refresh: Literal["epoch", "once"],
         chunk_size: PositiveInt,
+        use: Use,
         augment: Augmentation | None,
         recipe: Recipe,
     ) -> None:
@@ -90,7 +92,7 @@ class Composite(Attack):
         self._to_ask = wanted if budget is None else min(budget, wanted)
         if refresh == "epoch":
             epochs = -(-self._to_ask // samples_per_epoch)
-        super().__init__(pool, seed, epochs, budget, samples_per_epoch, chunk_size, recipe)
+        super().__init__(pool, seed, epochs, budget, samples_per_epoch, chunk_size, recipe, use)
         self.n = images
         self.ratio = ratio
         self.refresh = refresh
@@ -122,7 +124,7 @@ class Composite(Attack):
             replies = self._replies[to_device(index, images.device)]
         if self.augment is not None:
             images = self.augment(images, self.seed, epoch, places)
-        return images, replies
+        return images, self.targets(replies)
 
     @property
     def unique_queries(self) -> int:

@@ -7,7 +7,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from mimicbench.attacks.asked_once import asked_once
-from mimicbench.attacks.attack import Attack
+from mimicbench.attacks.attack import Attack, Use
 from mimicbench.attacks.draws import Draws
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import permutation, walk
@@ -30,6 +30,7 @@ class Standard(Attack):
         budget: The oracle's budget; None for no limit.
         samples_per_epoch: Training samples in an epoch; None for the pool once.
         chunk_size: Images in one call of the oracle and in one Lightning batch; a multiple of the batch size.
+        use: What the student learns from: the whole ``reply``, or the ``label`` that it names alone.
         augment: How images are changed before the student sees them, if at all; the oracle sees them unchanged.
         recipe: How the student is trained; Table 3.
     """
@@ -43,10 +44,11 @@ class Standard(Attack):
         *,
         samples_per_epoch: PositiveInt | None,
         chunk_size: PositiveInt,
+        use: Use,
         augment: Augmentation | None,
         recipe: Recipe,
     ) -> None:
-        super().__init__(pool, seed, epochs, budget, samples_per_epoch or len(pool), chunk_size, recipe)
+        super().__init__(pool, seed, epochs, budget, samples_per_epoch or len(pool), chunk_size, recipe, use)
         self.augment = augment
         used = min(len(pool), epochs * self.samples_per_epoch, len(pool) if budget is None else budget)
         self._used = np.sort(permutation(seed, 0, len(pool))[:used])
@@ -68,7 +70,7 @@ class Standard(Attack):
         images = self.images.take(to_device(self._used[index], self.images.device))
         if self.augment is not None:
             images = self.augment(images, self.seed, epoch, places)
-        return images, self._replies[to_device(index, images.device)]
+        return images, self.targets(self._replies[to_device(index, images.device)])
 
     @cached_property
     def _replies(self) -> Tensor:

@@ -1,7 +1,7 @@
 """The door."""
 
 from abc import ABC, abstractmethod
-from typing import final
+from typing import ClassVar, final
 
 from pydantic import PositiveInt
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from mimicbench.errors import QueryBudgetExceeded
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.ledger import Ledger
+from mimicbench.oracles.owner import Owner
 
 
 class Oracle(ABC):
@@ -19,12 +20,19 @@ class Oracle(ABC):
 
     Args:
         mentor: What answers.
+        owner: What its owner has to build a protection with; None is enough for those that need nothing.
         budget: Most images that it answers for one training; None for no limit. What a killed process asked and had
             not yet learned is asked again on top of it.
     """
 
-    def __init__(self, mentor: Mentor, *, budget: PositiveInt | None) -> None:
+    keeps_argmax: ClassVar[bool] = False
+    """Whether each reply names the class that the mentor names: then a student that learns labels alone learns nothing
+    else from it than from :class:`~mimicbench.oracles.label.Label`."""
+
+    def __init__(self, mentor: Mentor, owner: Owner | None = None, *, budget: PositiveInt | None) -> None:
         self.__mentor = mentor
+        self.fingerprint = ""
+        """Names what replies depend on besides mentor and configuration: networks that were trained for them."""
         self.budget = budget
         self.asked = 0
         """Images answered in this run so far, to all ranks."""
@@ -54,12 +62,20 @@ class Oracle(ABC):
         self.asked += together
         if self.ledger is not None:
             self.ledger.note(len(images))
-        return self.reply(self.__mentor(images))
+        return self.reply(self.__mentor(images), images)
 
     def recall(self, asked: int) -> None:
         """Take over the count of an earlier process of this run, whose replies were learned or kept."""
         self.asked = max(self.asked, asked)
 
     @abstractmethod
-    def reply(self, probabilities: Tensor) -> Tensor:
-        """What the attacker sees of the mentor's probabilities; both float32 [B, K], rows on the simplex."""
+    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+        """What the attacker sees of the mentor's answers: a function of answer and image, in whatever batch they come.
+
+        Args:
+            probabilities: float32 [B, K], the mentor's, rows on the simplex.
+            images: float [B, C, H, W] in [0, 1], the query.
+
+        Returns:
+            float32 [B, K], rows on the simplex.
+        """

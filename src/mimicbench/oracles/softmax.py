@@ -8,6 +8,8 @@ from mimicbench.oracles.oracle import Oracle
 class Softmax(Oracle):
     """Replies with the mentor's probabilities (paper, section 4.1)."""
 
-    def reply(self, probabilities: Tensor) -> Tensor:
+    keeps_argmax = True
+
+    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The probabilities themselves."""
         return probabilities

@@ -1,0 +1,107 @@
+"""Wrong answers where the mentor is unsure."""
+
+from typing import Annotated, Any
+
+import lightning as L  # noqa: N812 (Lightning's own convention)
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from mimicbench.augmentation import Augmentation
+from mimicbench.mentors import Mentor
+from mimicbench.mentors.once import trained_once
+from mimicbench.mentors.training import MentorTraining, TaskChunks
+from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.owner import Owner
+from mimicbench.recipe import Recipe
+
+
+class AdaptiveMisinformation(Oracle):
+    """Misleads those whose queries are unlike the mentor's own images (Kariyappa and Qureshi 2020, "Defending against model
+    stealing attacks with adaptive misinformation", equations 2 to 6).
+
+    ``ỹ = (1 - α) y + α f̂(x)`` with ``α = σ(ν (τ - max y))``: a mentor that is surer than τ answers itself, one that is less sure
+    leaves it to f̂, a network that was trained on the task's images to be wrong, by the reverse cross-entropy
+    ``-log(1 - f̂(x)_c)`` for the true class c. The source's mentor is also trained to be unsure off its distribution (outlier
+    exposure); here any mentor is protected as it is.
+
+    f̂ is trained once and kept in the cache; a query costs a second forward pass.
+
+    Args:
+        mentor: What answers.
+        owner: The task's images, and where f̂ is trained and runs.
+        threshold: τ.
+        steepness: ν; the source takes 10³.
+        network: The configuration of f̂, with ``_target_``.
+        seed: Of f̂.
+        max_epochs: Of its training.
+        samples_per_epoch: Training images in an epoch; None for all.
+        recipe: How it is trained.
+        augment: How its training images are changed, if at all.
+        checkpoint_minutes: Between two checkpoints within an epoch.
+        budget: Most images that it answers.
+    """
+
+    keeps_argmax = False
+
+    def __init__(
+        self,
+        mentor: Mentor,
+        owner: Owner,
+        *,
+        threshold: Annotated[float, Field(ge=0, le=1)],
+        steepness: PositiveFloat,
+        network: dict[str, Any],
+        seed: NonNegativeInt,
+        max_epochs: PositiveInt,
+        samples_per_epoch: PositiveInt | None,
+        recipe: Recipe,
+        augment: Augmentation | None,
+        checkpoint_minutes: PositiveFloat,
+        budget: PositiveInt | None,
+    ) -> None:
+        super().__init__(mentor, owner, budget=budget)
+        self._threshold = threshold
+        self._steepness = steepness
+        task, hardware = owner.task, owner.hardware
+        wrong = owner.network("oracle.network", network, seed, recipe.dropout)
+
+        def training() -> tuple[Misinforming, TaskChunks]:
+            L.seed_everything(seed, workers=True, verbose=False)
+            chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch)
+            steps = max_epochs * -(-chunks.samples // recipe.batch_size)
+            return Misinforming(hardware.fast(wrong), recipe, steps, len(task.classes), hardware.recorder), chunks
+
+        trained_once(
+            wrong,
+            training,
+            what="misinformer",
+            shaped_by={
+                "task": task.fingerprint,
+                "network": network,
+                "seed": seed,
+                "epochs": [max_epochs, samples_per_epoch],
+                "recipe": vars(recipe),
+                "augment": None if augment is None else vars(augment),
+            },
+            max_epochs=max_epochs,
+            checkpoint_minutes=checkpoint_minutes,
+            hardware=hardware,
+            paths=owner.paths,
+        )
+        self.__wrong = owner.answering(wrong)
+        self.fingerprint = self.__wrong.fingerprint
+
+    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+        """The probabilities where they are sure, misinformation where they are not."""
+        surest = probabilities.amax(1, keepdim=True)
+        alpha = (self._steepness * (self._threshold - surest)).sigmoid()
+        return probabilities.lerp(self.__wrong(images), alpha)
+
+
+class Misinforming(MentorTraining):
+    """A network learning to be wrong; the accuracy that it logs should fall to nothing."""
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The reverse cross-entropy, ``-log Σ_{k≠c} p_k``; targets are one-hot."""
+        others = logits.masked_fill(targets > 0.5, -float("inf"))
+        return (logits.logsumexp(1) - others.logsumexp(1)).mean()

@@ -1,0 +1,119 @@
+"""Many mentors that agree on what they were made for, and on nothing else."""
+
+from typing import Annotated, Any
+
+import lightning as L  # noqa: N812 (Lightning's own convention)
+import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from mimicbench.augmentation import Augmentation
+from mimicbench.fingerprint import fingerprint
+from mimicbench.mentors import Mentor
+from mimicbench.mentors.diverse import DiverseTraining, Ensemble, ExposedChunks
+from mimicbench.mentors.once import trained_once
+from mimicbench.oracles.keyed import KeyedNoise
+from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.owner import Owner
+from mimicbench.pools import Pool
+from mimicbench.recipe import Recipe
+from mimicbench.resident import ResidentImages
+from mimicbench.schema import build
+
+
+class EDM(Oracle):
+    """Ensemble of diverse models (Kariyappa et al. 2021, "Protecting DNNs from theft using an ensemble of diverse models").
+
+    ``ỹ = f_{h(x)}(x)``: a keyed hash of the image picks which of n networks answers. They are trained together in place
+    of the mentor, to agree with the labels of the task's images and to differ on auxiliary images of anything else:
+    ``Σ_i CE(f_i(x), c) + λ log Σ_{i<j} exp cos(f_i(x̃), f_j(x̃))``, with x a task image of class c, x̃ an auxiliary one and f_i
+    probabilities. Off the task's distribution the replies then are of no one function, which no student can learn.
+
+    The networks are trained once and kept in the cache, in n times a mentor's time and twice that for the auxiliary images;
+    a query costs one forward pass. The mentor is not asked, but answers too, for what the protection costs.
+
+    Args:
+        mentor: What would answer.
+        owner: The task's images, and where the networks are trained and run.
+        members: n.
+        diversity: λ.
+        auxiliary: The configuration of a pool of images unlike the task's; not the attacker's pool, which no
+            owner knows.
+        network: The configuration of each member, with ``_target_``.
+        seed: Of the networks, and the secret of the hash.
+        max_epochs: Of their training.
+        samples_per_epoch: Training images in an epoch, and as many auxiliary ones; None for all.
+        recipe: How they are trained; half of each batch is auxiliary.
+        augment: How the task's training images are changed, if at all.
+        checkpoint_minutes: Between two checkpoints within an epoch.
+        budget: Most images that it answers.
+    """
+
+    keeps_argmax = False
+
+    def __init__(
+        self,
+        mentor: Mentor,
+        owner: Owner,
+        *,
+        members: Annotated[int, Field(ge=2)],
+        diversity: NonNegativeFloat,
+        auxiliary: dict[str, Any],
+        network: dict[str, Any],
+        seed: NonNegativeInt,
+        max_epochs: PositiveInt,
+        samples_per_epoch: PositiveInt | None,
+        recipe: Recipe,
+        augment: Augmentation | None,
+        checkpoint_minutes: PositiveFloat,
+        budget: PositiveInt | None,
+    ) -> None:
+        super().__init__(mentor, owner, budget=budget)
+        task, hardware = owner.task, owner.hardware
+        pool: Pool = build("oracle.auxiliary", auxiliary, owner.paths, task.size)
+        ensemble = Ensemble(
+            [owner.network("oracle.network", network, seed + number, recipe.dropout) for number in range(members)]
+        )
+
+        def training() -> tuple[DiverseTraining, ExposedChunks]:
+            L.seed_everything(seed, workers=True, verbose=False)
+            others = ResidentImages(pool.images, hardware.device)
+            chunks = ExposedChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch, others)
+            steps = max_epochs * -(-2 * chunks.samples // recipe.batch_size)
+            learner = DiverseTraining(hardware.fast(ensemble), recipe, steps, len(task.classes), hardware.recorder)
+            learner.diversity = diversity
+            return learner, chunks
+
+        trained_once(
+            ensemble,
+            training,
+            what="ensemble",
+            shaped_by={
+                "task": task.fingerprint,
+                "auxiliary": pool.fingerprint,
+                "network": network,
+                "members": members,
+                "diversity": diversity,
+                "seed": seed,
+                "epochs": [max_epochs, samples_per_epoch],
+                "recipe": vars(recipe),
+                "augment": None if augment is None else vars(augment),
+            },
+            max_epochs=max_epochs,
+            checkpoint_minutes=checkpoint_minutes,
+            hardware=hardware,
+            paths=owner.paths,
+        )
+        self.__members = [owner.answering(member) for member in ensemble.members]
+        self.__noise = KeyedNoise(seed)
+        self.fingerprint = fingerprint(*(member.fingerprint for member in self.__members))
+
+    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+        """Each image's answer from the member that its hash picks."""
+        chosen = self.__noise.integers(images, len(self.__members))
+        replies = torch.empty_like(probabilities)
+        for number, member in enumerate(self.__members):
+            rows = (chosen == number).nonzero()[:, 0]
+            if len(rows):
+                replies[rows] = member(images[rows].contiguous(memory_format=torch.channels_last))
+        return replies
