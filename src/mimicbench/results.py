@@ -164,10 +164,9 @@ def load(*folders: Path) -> "pd.DataFrame":
         folders: Searched for ``result.json`` at any depth; files of that name that no job wrote are passed over.
 
     Returns:
-        Columns as the keys of ``result.json``, those of ``queries``, ``protection`` and ``code`` as ``queries.total`` and so on, and
-        ``folder``.
-        ``versions`` and ``config`` stay dictionaries. What a result of an older layout lacks is NaN. Empty if nothing
-        has finished.
+        Columns as the keys of ``result.json``, those of ``queries``, ``protection`` and ``code`` as ``queries.total``
+        and so on, and ``folder``. ``versions`` and ``config`` stay dictionaries. What a result of an older layout
+        lacks is NaN. Empty if nothing has finished.
     """
     import pandas as pd  # here, for a job has no need of its 60 MB
 

@@ -37,8 +37,8 @@ class Ensemble(nn.Module):
 class DiverseTraining(MentorTraining):
     """An ensemble learning to agree on the task's images and to differ on auxiliary ones (Kariyappa et al. 2021).
 
-    Minimises ``Σ_i CE(f_i(x), c) + λ log Σ_{i<j} exp cos(f_i(x̃), f_j(x̃))``, the first over the task's images and the second over
-    the auxiliary ones, whose targets are rows of zeros. Logs the accuracy of the members' mean.
+    Minimises ``Σ_i CE(f_i(x), c) + λ log Σ_{i<j} exp cos(f_i(x̃), f_j(x̃))``, the first over the task's images and
+    the second over the auxiliary ones, whose targets are rows of zeros. Logs the accuracy of the members' mean.
     """
 
     diversity: float = 1.0

@@ -16,13 +16,14 @@ from mimicbench.recipe import Recipe
 
 
 class AdaptiveMisinformation(Oracle):
-    """Misleads those whose queries are unlike the mentor's own images (Kariyappa and Qureshi 2020, "Defending against model
-    stealing attacks with adaptive misinformation", equations 2 to 6).
+    """Misleads those whose queries are unlike the mentor's own images.
 
-    ``ỹ = (1 - α) y + α f̂(x)`` with ``α = σ(ν (τ - max y))``: a mentor that is surer than τ answers itself, one that is less sure
-    leaves it to f̂, a network that was trained on the task's images to be wrong, by the reverse cross-entropy
-    ``-log(1 - f̂(x)_c)`` for the true class c. The source's mentor is also trained to be unsure off its distribution (outlier
-    exposure); here any mentor is protected as it is.
+    Kariyappa and Qureshi 2020, "Defending against model stealing attacks with adaptive misinformation".
+
+    ``ỹ = (1 - α) y + α f̂(x)`` with ``α = σ(ν (τ - max y))``: a mentor that is surer than τ answers itself, one that
+    is less sure leaves it to f̂, a network that was trained on the task's images to be wrong, by the reverse
+    cross-entropy ``-log(1 - f̂(x)_c)`` for the true class c. The source's mentor is also trained to be unsure off its
+    distribution (outlier exposure); here any mentor is protected as it is.
 
     f̂ is trained once and kept in the cache; a query costs a second forward pass.
 

@@ -13,11 +13,13 @@ from mimicbench.oracles.owner import Owner
 
 
 class Dawn(Oracle):
-    """Swaps the label of a secret share r of the queries, so that a student that learned them can be recognised
-    (Szyller et al. 2021, "DAWN: Dynamic adversarial watermarking of neural networks").
+    """Swaps the label of a secret share r of the queries, so that a student that learned them can be recognised.
 
-    A keyed hash of the image picks r of all images, always the same ones, and for each another class, any of the K - 1 with
-    equal probability, whose probability is exchanged with the label's: ``ỹ_i = y_j, ỹ_j = y_i``. All other replies are y.
+    Szyller et al. 2021, "DAWN: Dynamic adversarial watermarking of neural networks".
+
+    A keyed hash of the image picks r of all images, always the same ones, and for each another class, any of the K -
+    1 with equal probability, whose probability is exchanged with the label's: ``ỹ_i = y_j, ỹ_j = y_i``. All other
+    replies are y.
 
     Args:
         mentor: What answers.

@@ -22,15 +22,18 @@ from mimicbench.schema import build
 
 
 class EDM(Oracle):
-    """Ensemble of diverse models (Kariyappa et al. 2021, "Protecting DNNs from theft using an ensemble of diverse models").
+    """Answers each query from one of several networks that agree on the task's images alone.
 
-    ``ỹ = f_{h(x)}(x)``: a keyed hash of the image picks which of n networks answers. They are trained together in place
-    of the mentor, to agree with the labels of the task's images and to differ on auxiliary images of anything else:
-    ``Σ_i CE(f_i(x), c) + λ log Σ_{i<j} exp cos(f_i(x̃), f_j(x̃))``, with x a task image of class c, x̃ an auxiliary one and f_i
-    probabilities. Off the task's distribution the replies then are of no one function, which no student can learn.
+    Kariyappa et al. 2021, "Protecting DNNs from theft using an ensemble of diverse models".
 
-    The networks are trained once and kept in the cache, in n times a mentor's time and twice that for the auxiliary images;
-    a query costs one forward pass. The mentor is not asked, but answers too, for what the protection costs.
+    ``ỹ = f_{h(x)}(x)``: a keyed hash of the image picks which of n networks answers. They are trained together in
+    place of the mentor, to agree with the labels of the task's images and to differ on auxiliary images of anything
+    else: ``Σ_i CE(f_i(x), c) + λ log Σ_{i<j} exp cos(f_i(x̃), f_j(x̃))``, with x a task image of class c, x̃ an
+    auxiliary one and f_i probabilities. Off the task's distribution the replies then are of no one function, which no
+    student can learn.
+
+    The networks are trained once and kept in the cache, in n times a mentor's time and twice that for the auxiliary
+    images; a query costs one forward pass. The mentor is not asked, but answers too, for what the protection costs.
 
     Args:
         mentor: What would answer.

@@ -15,9 +15,9 @@ from mimicbench.oracles.owner import Owner
 class Gaussian(Oracle):
     """Replies with probabilities under Gaussian noise, which may change the label.
 
-    On ``logits``: ``ỹ = softmax(log y + σ g)``. On ``probabilities``: ``ỹ = Π(y + σ g)``, Π the nearest point of the simplex
-    (Duchi et al. 2008); ART's ``GaussianNoise`` cuts off below 0 and renormalises instead. g are K independent standard
-    normal numbers, drawn for the image: asking again does not average them out.
+    On ``logits``: ``ỹ = softmax(log y + σ g)``. On ``probabilities``: ``ỹ = Π(y + σ g)``, Π the nearest point of the
+    simplex (Duchi et al. 2008); ART's ``GaussianNoise`` cuts off below 0 and renormalises instead. g are K
+    independent standard normal numbers, drawn for the image: asking again does not average them out.
 
     Args:
         mentor: What answers.

@@ -1,4 +1,4 @@
-"""Random numbers that belong to an image: what an owner with a secret key draws for it, whenever and wherever it comes."""
+"""Random numbers that belong to an image: the same for its owner whenever, and in whatever batch, it comes."""
 
 import numpy as np
 import torch
@@ -16,11 +16,11 @@ _MIX = ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15), (31, None))  # its
 class KeyedNoise:
     """Random numbers as a function of an owner's seed and an image alone.
 
-    An image is rounded to bytes, as an API would receive it, so that floats that differ in their last bits are the same
-    image. Its bytes times secret random numbers of 32 bits, summed in two columns, are its hash: sums below 2⁵³, exact in
-    float64 in any order and so in any batch, on any device; two images collide with a probability of 2⁻⁶⁴. SplitMix64
-    (Steele et al. 2014, "Fast splittable pseudorandom number generators") makes the numbers of it. Costs 1.5 to 3 µs an image of
-    32×32 on a core.
+    An image is rounded to bytes, as an API would receive it, so that floats that differ in their last bits are the
+    same image. Its bytes times secret random numbers of 32 bits, summed in two columns, are its hash: sums below 2⁵³,
+    exact in float64 in any order and so in any batch, on any device; two images collide with a probability of 2⁻⁶⁴.
+    SplitMix64 (Steele et al. 2014, "Fast splittable pseudorandom number generators") makes the numbers of it. Costs
+    1.5 to 3 µs an image of 32×32 on a core.
 
     Args:
         seed: The owner's.
@@ -42,11 +42,13 @@ class KeyedNoise:
         """
         count = torch.arange(1, columns + 1, device=images.device)
         words = _mixed(self._hashes(images)[:, None] + count * _GOLDEN)
-        return _shifted(words, 12).double() * 2.0**-52 + 2.0**-53
+        uniform: Tensor = _shifted(words, 12).double() * 2.0**-52 + 2.0**-53
+        return uniform
 
     def normals(self, images: Tensor, columns: int) -> Tensor:
         """Standard normal numbers for each image; as :meth:`uniforms`."""
-        return torch.special.ndtri(self.uniforms(images, columns))
+        normal: Tensor = torch.special.ndtri(self.uniforms(images, columns))
+        return normal
 
     def integers(self, images: Tensor, below: int) -> Tensor:
         """One of 0..below-1 for each image, int64 [B]."""
@@ -59,7 +61,7 @@ class KeyedNoise:
             keys = (np.asarray(words, dtype=np.uint64) >> np.uint64(32)).astype(np.float64)
             self._keys = torch.from_numpy(keys.reshape(-1, _COLUMNS)).to(images.device)
         sums = [
-            (part.flatten(1).double() * 255 + (1 - _THRESHOLD)).floor_() @ self._keys
+            (part.permute(0, 2, 3, 1).flatten(1) * 255).add_(1 - _THRESHOLD).floor_().double() @ self._keys
             for part in images.split(answered_at_once(images.device))
         ]
         first, second = torch.cat(sums).long().unbind(1)

@@ -18,16 +18,18 @@ _TINY = 1e-12
 
 
 class MADExtreme(Oracle):
-    """Maximising angular deviation (Orekondy et al. 2020, "Prediction poisoning", equations 4 to 7), where the label may change.
+    """Maximising angular deviation, where the label may change.
 
-    ``max ‖Gᵀỹ/‖Gᵀỹ‖ - Gᵀy/‖Gᵀy‖‖²`` over ỹ on the simplex with ``‖ỹ - y‖₁ ≤ ε``. Row k of G is the gradient of log p_k by the
-    weights of the last layer of a proxy, a network with random weights that stands for the student's, and p is what
-    the proxy says of the image. That gradient is ``(e_k - p) ⊗ h``, with h what the layer sees: so Gᵀỹ is
-    ``(ỹ - p) ⊗ h``, h drops out, and the objective is ``2 - 2 cos(ỹ - p, y - p)``. No gradient needs to be computed: the cost is
-    the proxy's forward pass.
+    Orekondy et al. 2020, "Prediction poisoning: towards defenses against DNN model stealing attacks".
 
-    As in the source, the best corner y* of the admitted region is found, and ``ỹ = (1 - α) y + α y*`` with
-    ``α = min(1, ε / ‖y* - y‖₁)``. Here the corners are the K classes; :class:`MAD` admits only those that keep the label.
+    ``max ‖Gᵀỹ/‖Gᵀỹ‖ - Gᵀy/‖Gᵀy‖‖²`` over ỹ on the simplex with ``‖ỹ - y‖₁ ≤ ε``. Row k of G is the gradient of log
+    p_k by the weights of the last layer of a proxy, a network with random weights that stands for the student's, and
+    p is what the proxy says of the image. That gradient is ``(e_k - p) ⊗ h``, with h what the layer sees: so Gᵀỹ is
+    ``(ỹ - p) ⊗ h``, h drops out, and the objective is ``2 - 2 cos(ỹ - p, y - p)``. No gradient needs to be computed:
+    the cost is the proxy's forward pass.
+
+    As in the source, the best corner y* of the admitted region is found, and ``ỹ = (1 - α) y + α y*`` with ``α =
+    min(1, ε / ‖y* - y‖₁)``. Here the corners are the K classes; :class:`MAD` admits only those that keep the label.
 
     Args:
         mentor: What answers.

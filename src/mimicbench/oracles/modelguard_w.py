@@ -17,14 +17,16 @@ _LEAST = 1e-12  # of a probability whose logarithm is taken
 
 
 class ModelGuardW(Oracle):
-    """ModelGuard-W (Tang et al. 2024, "ModelGuard", section 5: the variant without knowledge of the attacker).
+    """Replies that tell least of the mentor's answer, for a given label and L1 distance.
 
-    The linear program ``min ⟨log y, ỹ⟩`` over ỹ on the simplex with ``‖ỹ - y‖₁ ≤ ε`` and ``ỹ_i ≥ ỹ_j + 10⁻⁴`` for the label i and
-    all j ≠ i: mass goes from classes that the mentor believes in to those that it believes in least.
+    Tang et al. 2024, "ModelGuard: information-theoretic defense against model extraction attacks", its variant W.
 
-    Solved for all rows at once, without a solver: for a given ỹ_i the rest is greedy in the order of y, and the optimum is
-    convex in ỹ_i, found by ternary search in float64; exact to 10⁻⁶ of the program's value. 30 to 60 µs a query on
-    two cores, for ten classes.
+    The linear program ``min ⟨log y, ỹ⟩`` over ỹ on the simplex with ``‖ỹ - y‖₁ ≤ ε`` and ``ỹ_i ≥ ỹ_j + 10⁻⁴`` for the
+    label i and all j ≠ i: mass goes from classes that the mentor believes in to those that it believes in least.
+
+    Solved for all rows at once, without a solver: for a given ỹ_i the rest is greedy in the order of y, and the
+    optimum is convex in ỹ_i, found by ternary search in float64; exact to 10⁻⁶ of the program's value. 30 to 60 µs a
+    query on two cores, for ten classes.
 
     Args:
         mentor: What answers.

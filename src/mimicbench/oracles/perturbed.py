@@ -16,8 +16,8 @@ class Perturbed(Oracle):
     """Replies with ``y + ψ``, where ψ is random and ``argmax(y + ψ) = argmax y`` (paper, section 2.5).
 
     The paper leaves ψ open. Here ``ψ = t (z - y)``: a step from y towards a point z that is drawn for the image,
-    uniformly from the simplex, and t is the largest in [0, 1] with ``‖ψ‖₁ ≤ ε`` and an unchanged argmax; so ``y + ψ`` is on
-    the simplex.
+    uniformly from the simplex, and t is the largest in [0, 1] with ``‖ψ‖₁ ≤ ε`` and an unchanged argmax; so ``y + ψ``
+    is on the simplex.
 
     Args:
         mentor: What answers.

@@ -12,11 +12,13 @@ _LEAST = 1e-9  # ART's, too: the logit of 0 is infinite
 
 
 class ReverseSigmoid(Oracle):
-    """Replies with ``normalise(max(0, y - β (σ(γ logit y) - ½)))`` (Lee et al. 2018, "Defending against machine learning
-    model stealing attacks using deceptive perturbations", equation 4; ART's ``ReverseSigmoid``).
+    """Replies with ``normalise(max(0, y - β (σ(γ logit y) - ½)))``.
 
-    The map is not monotone: with β = 0.21 and γ = 0.2, values near 0 and 1 are bent back to about 0.1 and 0.9. Up to ten
-    classes the largest stays the largest; with more, a value near 0 can come out above the mentor's label, and is
+    Lee et al. 2018, "Defending against machine learning model stealing attacks using deceptive perturbations"; ART's
+    ``ReverseSigmoid``.
+
+    The map is not monotone: with β = 0.21 and γ = 0.2, values near 0 and 1 are bent back to about 0.1 and 0.9. Up to
+    ten classes the largest stays the largest; with more, a value near 0 can come out above the mentor's label, and is
     exchanged with it here, which the source does not.
 
     Args:

@@ -15,7 +15,8 @@ class Rounded(Oracle):
     """Replies with probabilities of d decimals, renormalised (Tramèr et al. 2016, section 7; ART's ``Rounded``).
 
     ``n = round(y · 10^d)``, halves to even; where another class has as many units as the mentor's label, or all have
-    none, the label gets one more, so that the reply names it; ``ỹ = n / Σ n``. ART neither breaks ties nor renormalises.
+    none, the label gets one more, so that the reply names it; ``ỹ = n / Σ n``. ART neither breaks ties nor
+    renormalises.
 
     Args:
         mentor: What answers.

@@ -10,7 +10,7 @@ from mimicbench.oracles.owner import Owner
 
 
 class TopK(Oracle):
-    """Replies with the k largest probabilities, renormalised; the others are 0 (Orekondy et al. 2019, Knockoff Nets, 6.3).
+    """Replies with the k largest probabilities, renormalised (Orekondy et al. 2019, "Knockoff Nets").
 
     ``ỹ_i = y_i / Σ_{j∈T} y_j`` for i in T, the k most probable classes (the first of equals), else 0.
 
