@@ -1,9 +1,7 @@
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch import nn
 
 from mimicbench.errors import QueryBudgetExceeded
@@ -12,22 +10,19 @@ from mimicbench.networks.vgg import VGG16
 from mimicbench.oracles import Oracle
 from mimicbench.oracles.label import Label
 from mimicbench.oracles.softmax import Softmax
-from mimicbench.schema import build
+from tests.oracles.protected import NAMES, make_oracle, real_mentor, some_images, spy
 from tests.standins import FLOAT32, SpyMentor, randomised
 
-CONF = Path(__file__).resolve().parents[2] / "conf" / "oracle"
 Make = Callable[..., Oracle]
 
 
-@pytest.fixture(params=sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
-def make(request: pytest.FixtureRequest) -> Make:
+@pytest.fixture(params=NAMES)
+def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Every oracle that conf/oracle names."""
 
     def from_conf(mentor: Mentor, budget: int | None = None) -> Oracle:
-        node = OmegaConf.to_container(OmegaConf.load(request.param))
-        assert isinstance(node, dict)
-        oracle: Oracle = build("oracle", {**node, "budget": budget}, mentor)
-        return oracle
+        limit = "null" if budget is None else budget
+        return make_oracle(request.param, tmp_path_factory.getbasetemp(), f"oracle.budget={limit}", mentor=mentor)
 
     return from_conf
 
@@ -36,25 +31,10 @@ def images(count: int) -> torch.Tensor:
     return torch.rand(count, 3, 4, 4, generator=torch.manual_seed(count))
 
 
-@pytest.mark.parametrize("count", [1, 2, 257])
-def test_a_reply_is_a_distribution_for_each_image(make: Make, count: int) -> None:
-    replies = make(SpyMentor()).ask(images(count))
-    assert replies.shape == (count, 5)
-    assert replies.dtype == torch.float32
-    assert replies.min() >= 0
-    torch.testing.assert_close(replies.sum(1), torch.ones(count))
-
-
-def test_replies_do_not_depend_on_the_other_images_of_a_query(make: Make) -> None:
-    together = make(SpyMentor()).ask(images(20))
-    alone = torch.cat([make(SpyMentor()).ask(image[None]) for image in images(20)])
-    torch.testing.assert_close(together, alone)
-
-
 def test_counts_every_image(make: Make) -> None:
-    oracle = make(SpyMentor())
+    oracle = make(spy())
     for count in (1, 2, 257):
-        oracle.ask(images(count))
+        oracle.ask(some_images(count))
     assert oracle.asked == 260
     oracle.recall(300)  # an earlier process of the same run was further on
     oracle.recall(40)
@@ -62,22 +42,21 @@ def test_counts_every_image(make: Make) -> None:
 
 
 def test_a_query_that_the_budget_does_not_cover_is_not_sent(make: Make) -> None:
-    mentor = SpyMentor()
+    mentor = spy()
     oracle = make(mentor, budget=10)
-    oracle.ask(images(7))
+    oracle.ask(some_images(7))
     with pytest.raises(QueryBudgetExceeded, match=r"oracle\.budget=10 does not cover 4 more images after 7"):
-        oracle.ask(images(4))
+        oracle.ask(some_images(4))
     assert len(mentor.asked) == oracle.asked == 7
-    oracle.ask(images(3))
+    oracle.ask(some_images(3))
     assert len(mentor.asked) == oracle.asked == 10
     with pytest.raises(QueryBudgetExceeded):
-        oracle.ask(images(1))
+        oracle.ask(some_images(1))
     assert len(mentor.asked) == oracle.asked == 10
 
 
 def test_no_gradient_passes(make: Make) -> None:
-    network = VGG16(5, 32, 0.0, width=0.05, batch_norm=True)
-    oracle = make(Mentor(network, tuple("abcde"), FLOAT32))
+    oracle = make(real_mentor(FLOAT32))
     asked = torch.rand(2, 3, 32, 32, requires_grad=True)
     replies = oracle.ask(asked)
     assert not replies.requires_grad
@@ -85,9 +64,9 @@ def test_no_gradient_passes(make: Make) -> None:
 
 
 def test_nothing_behind_the_door_is_reachable_by_name(make: Make) -> None:
-    oracle = make(SpyMentor())
+    oracle = make(spy())
     public = {name for name in dir(oracle) if not name.startswith("_")}
-    assert public == {"ask", "asked", "budget", "ledger", "recall", "reply"}
+    assert public == {"ask", "asked", "budget", "fingerprint", "keeps_argmax", "ledger", "recall", "reply"}
     assert not any(isinstance(getattr(oracle, name), Mentor | nn.Module) for name in public)
 
 
@@ -101,7 +80,7 @@ def test_label_replies_are_one_hot_at_the_mentors_class(count: int) -> None:
 
 
 def test_label_takes_the_first_of_equals() -> None:
-    replies = Label(SpyMentor(), budget=None).reply(torch.tensor([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]]))
+    replies = Label(SpyMentor(), budget=None).reply(torch.tensor([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]]), images(2))
     assert replies.tolist() == [[0, 1, 0], [1, 0, 0]]
 
 

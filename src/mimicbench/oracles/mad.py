@@ -13,7 +13,7 @@ from mimicbench.oracles.oracle import Oracle
 from mimicbench.oracles.owner import Owner
 
 _ALL_SUBSETS = 10  # classes up to which all label sets are tried: 512 of them
-_ROWS = 512  # tried at a time: 1 MB a table of theirs
+_ROWS = 512  # tried at a time: 2 MB a table of theirs
 _TINY = 1e-12
 
 
@@ -28,8 +28,9 @@ class MADExtreme(Oracle):
     ``(ỹ - p) ⊗ h``, h drops out, and the objective is ``2 - 2 cos(ỹ - p, y - p)``. No gradient needs to be computed:
     the cost is the proxy's forward pass.
 
-    As in the source, the best corner y* of the admitted region is found, and ``ỹ = (1 - α) y + α y*`` with ``α =
-    min(1, ε / ‖y* - y‖₁)``. Here the corners are the K classes; :class:`MAD` admits only those that keep the label.
+    As in the source, ỹ is ``(1 - α) y + α y*`` for a corner y* of the admitted region, with ``α = min(1, ε / ‖y* -
+    y‖₁)``. Here the corners are the K classes; :class:`MAD` admits only those that keep the label. Of them the source
+    takes the one that is best itself; here it is the one whose ỹ is best, which is never worse.
 
     Args:
         mentor: What answers.
@@ -57,18 +58,39 @@ class MADExtreme(Oracle):
         self.__proxy = owner.answering(owner.network("oracle.proxy", proxy, seed))
 
     def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
-        """The probabilities, as far towards the corner as they may be."""
-        proxy = self.__proxy(images)
-        parts = zip(probabilities.split(_ROWS), proxy.split(_ROWS), strict=True)
-        corner = torch.cat([self._corner(y, p) for y, p in parts])
-        step = corner - probabilities
-        alpha = (self._epsilon / step.abs().sum(1, keepdim=True).clamp_min(_TINY)).clamp_max(1.0)
-        return self._settled(probabilities + alpha * step, probabilities)
+        """The probabilities, as far towards the best corner as they may be."""
+        # Some corners are almost as good as others: float64, so that batches that round otherwise choose the same one.
+        answers, proxy = probabilities.double(), self.__proxy(images).double()
+        turned = [self._turned(y, p) for y, p in zip(answers.split(_ROWS), proxy.split(_ROWS), strict=True)]
+        return self._settled(torch.cat(turned).float(), probabilities)
 
-    def _corner(self, y: Tensor, p: Tensor) -> Tensor:
-        """The best corner for the mentor's probabilities y, given the proxy's p; all float32 [B, K]."""
-        best = _cosines(y - p, p, torch.ones(1, device=y.device), y, p).argmin(1)
-        return torch.zeros_like(y).scatter_(1, best[:, None], 1.0)
+    def _turned(self, y: Tensor, p: Tensor) -> Tensor:
+        """The best reply for the mentor's probabilities y, given the proxy's p; all float64 [B, K]."""
+        classes = torch.arange(y.shape[1], device=y.device)
+        return self._best(y, p, classes.expand(y.shape), torch.eye(y.shape[1], dtype=y.dtype, device=y.device))
+
+    def _best(self, y: Tensor, p: Tensor, order: Tensor, sets: Tensor) -> Tensor:
+        """The best reply on the way to a uniform distribution over one of some sets of classes.
+
+        Args:
+            y: float64 [B, K], the mentor's probabilities.
+            p: float64 [B, K], the proxy's.
+            order: int64 [B, K], which class each column of ``sets`` is for a row.
+            sets: float64 [S, K] of zeros and ones, by ascending size.
+        """
+        own, proxy = y.gather(1, order), p.gather(1, order)
+        size = sets.sum(1)
+        corners = sets / size[:, None]
+        alpha = (self._epsilon / _distances(own, sets, size).clamp_min(_TINY)).clamp_max(1.0)
+        near = ((own - proxy) ** 2).sum(1, keepdim=True)
+        far = 1 / size - 2 * proxy @ corners.T + (proxy * proxy).sum(1, keepdim=True)
+        across = (own - proxy) @ corners.T - (proxy * (own - proxy)).sum(1, keepdim=True)
+        rest = 1 - alpha
+        squared = rest * rest * near + 2 * alpha * rest * across + alpha * alpha * far
+        cosine = (rest * near + alpha * across) / (near * squared).clamp_min(_TINY).sqrt()
+        best = cosine.argmin(1)
+        corner = torch.zeros_like(y).scatter_(1, order, corners[best])
+        return y + alpha.gather(1, best[:, None]) * (corner - y)
 
     def _settled(self, reply: Tensor, probabilities: Tensor) -> Tensor:
         """The reply with what else is promised of it."""
@@ -84,42 +106,36 @@ class MAD(MADExtreme):
 
     keeps_argmax = True
 
-    def _corner(self, y: Tensor, p: Tensor) -> Tensor:
-        label, classes = y.argmax(1, keepdim=True), y.shape[1]
-        towards = (y - p).scatter(1, label, -2.0)  # less than any: the label comes first
-        order = towards.argsort(1)
-        y, p = y.gather(1, order), p.gather(1, order)
-        if classes <= _ALL_SUBSETS:
-            sets = _label_sets(classes, y.device)
-        else:
-            sets = torch.ones(classes, classes, device=y.device).tril()
-        size = sets.sum(1)
-        uniform = sets / size[:, None]
-        best = _cosines((y - p) @ uniform.T, p @ uniform.T, size, y, p).argmin(1)
-        return torch.zeros_like(y).scatter_(1, order, uniform[best])
+    def _turned(self, y: Tensor, p: Tensor) -> Tensor:
+        count, label = y.shape[1], y.argmax(1, keepdim=True)
+        if count <= _ALL_SUBSETS:
+            ranks = (torch.arange(count, device=y.device) != label).double()
+            return self._best(y, p, ranks.argsort(dim=1, stable=True), _label_sets(count, y.device))
+        ranks = (y - p).scatter(1, label, -2.0)  # less than any: the label comes first
+        return self._best(y, p, ranks.argsort(dim=1, stable=True), y.new_ones(count, count).tril())
 
     def _settled(self, reply: Tensor, probabilities: Tensor) -> Tensor:
         return with_argmax(reply, probabilities.argmax(1))
 
 
-def _cosines(difference: Tensor, proxy: Tensor, size: Tensor, y: Tensor, p: Tensor) -> Tensor:
-    """cos(v - p, y - p) for the uniform distributions v over S sets of classes, but for the factor ‖y - p‖ of a row.
+def _distances(y: Tensor, sets: Tensor, size: Tensor) -> Tensor:
+    """L1 distances of distributions, float64 [B, K], from the uniform ones over sets, [S, K]; float64 [B, S].
 
-    Args:
-        difference: float32 [B, S], mean of y - p over the classes of each set.
-        proxy: float32 [B, S], mean of p over them.
-        size: float32 [S], how many they are.
-        y: float32 [B, K], the mentor's probabilities.
-        p: float32 [B, K], the proxy's.
+    Twice what has to be taken away: all outside the set, and within it what is above 1 / size.
     """
-    across = difference - (p * (y - p)).sum(1, keepdim=True)
-    squared = 1 / size - 2 * proxy + (p * p).sum(1, keepdim=True)
-    return across / squared.clamp_min(_TINY).sqrt()
+    outside = 1 - y @ sets.T
+    counts = torch.unique_consecutive(size, return_counts=True)
+    above = [
+        (y - 1 / one).clamp_min(0.0) @ some.T
+        for one, some in zip(counts[0], sets.split(counts[1].tolist()), strict=True)
+    ]
+    return 2 * (outside + torch.cat(above, 1))
 
 
 @lru_cache(maxsize=4)
 def _label_sets(classes: int, device: torch.device) -> Tensor:
-    """All sets of classes that hold the first: float32 [2^(K-1), K] of zeros and ones."""
+    """All sets of classes that hold the first, by size: float64 [2^(K-1), K] of zeros and ones."""
     numbers = torch.arange(2 ** (classes - 1), device=device)[:, None]
     others = (numbers >> torch.arange(classes - 1, device=device)) & 1
-    return torch.cat([torch.ones_like(numbers), others], 1).float()
+    ascending = others.sum(1).argsort(stable=True)
+    return torch.cat([torch.ones_like(numbers), others[ascending]], 1).double()

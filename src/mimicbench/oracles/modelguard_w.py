@@ -25,8 +25,8 @@ class ModelGuardW(Oracle):
     label i and all j ≠ i: mass goes from classes that the mentor believes in to those that it believes in least.
 
     Solved for all rows at once, without a solver: for a given ỹ_i the rest is greedy in the order of y, and the
-    optimum is convex in ỹ_i, found by ternary search in float64; exact to 10⁻⁶ of the program's value. 30 to 60 µs a
-    query on two cores, for ten classes.
+    optimum is convex in ỹ_i, found by ternary search in float64; exact to 10⁻⁶ of the program's value. Some 30 µs a
+    query of ten classes on one core of an AMD EPYC.
 
     Args:
         mentor: What answers.

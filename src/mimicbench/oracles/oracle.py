@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar, final
 
+import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
@@ -40,6 +41,7 @@ class Oracle(ABC):
         """Where each query is noted before it is sent, if anywhere."""
 
     @final
+    @torch.no_grad()
     def ask(self, images: Tensor, together: int | None = None) -> Tensor:
         """Send a query.
 
