@@ -11,13 +11,12 @@ from omegaconf import OmegaConf
 
 from mimicbench.attacks import Attack
 from mimicbench.mentors import Mentor
-from mimicbench.oracles import Oracle
 from mimicbench.pools import Pool
 from mimicbench.recipe import Recipe
 from mimicbench.schema import Config, build, check
 from mimicbench.tasks import Task
 from tests.making import encoded, pictures, write_image, write_parquet
-from tests.standins import FLOAT32, SpyMentor, make_task
+from tests.standins import FLOAT32, make_task
 
 CONF = Path(__file__).parents[1] / "conf"
 CHOICES = sorted((file.parent.name, file.stem) for file in CONF.glob("*/*.yaml"))
@@ -143,8 +142,3 @@ def test_every_mentor_is_built(choice: str, tmp_path: Path) -> None:
     mentor = build("mentor", config.mentor | {"max_epochs": 1, "recipe": recipe}, make_task(), config.paths, FLOAT32)
     assert isinstance(mentor, Mentor)
     torch.testing.assert_close(mentor(torch.rand(2, 3, 32, 32)).sum(1), torch.ones(2))
-
-
-@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "oracle"])
-def test_every_oracle_is_built(choice: str) -> None:
-    assert isinstance(build("oracle", composed(f"oracle={choice}").oracle, SpyMentor()), Oracle)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mimicbench import results
-from mimicbench.results import FILE, Queries, Result, code, load, versions
+from mimicbench.results import FILE, Protection, Queries, Result, code, load, versions
 
 KNOWN = {"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "seed": 0, "student_accuracy": 0.5}
 
@@ -17,19 +17,37 @@ def make_result(**changes: Any) -> Result:
     run = {"seed": 0, "epochs": 2, "sgd_steps": 8, "train_seconds": 1.5, "samples_per_second": 600.0}
     about = {"device": "CPU", "precision": "32-true", "threads": 2, "versions": versions(), "config": {"seed": 0}}
     own = {"queries": Queries(1000, 990, None, 0), "code": {"commit": "abc", "dirty": False}}
+    own |= {"protection": make_protection()}
     return Result(**{**names, **figures, **run, **about, **own, **changes})
+
+
+def make_protection(**changes: Any) -> Protection:
+    seen = {"mentor_accuracy": 0.9, "calibration_error": 0.1, "unprotected_calibration_error": 0.05, "distortion": 0.2}
+    asked = {"query_distortion": 0.7, "changed_queries": 0.0, "measured_queries": 1000}
+    time = {"microseconds_per_query": 0.5, "mentor_microseconds_per_query": 40.0}
+    return Protection(**{"keeps_argmax": True, **seen, **asked, **time, **changes})
 
 
 def test_result_json_is_laid_out_as_promised(tmp_path: Path) -> None:
     make_result().save(tmp_path)
     promised = {
         *("task", "pool", "attack", "oracle", "student", "seed", "mentor_accuracy", "student_accuracy"),
-        *("relative_accuracy", "fidelity", "queries", "epochs", "sgd_steps", "train_seconds", "samples_per_second"),
+        *(
+            "relative_accuracy",
+            "fidelity",
+            "queries",
+            "protection",
+            "epochs",
+            "sgd_steps",
+            "train_seconds",
+            "samples_per_second",
+        ),
         *("device", "precision", "versions", "config"),
     }
     content = json.loads((tmp_path / FILE).read_text())
     assert set(content) == promised | {"mentor", "threads", "code"}
     assert content["queries"] == {"total": 1000, "unique": 990, "budget": None, "repeated": 0}
+    assert content["protection"] == vars(make_protection())
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 

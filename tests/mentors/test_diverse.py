@@ -23,12 +23,13 @@ def test_the_loss_is_that_of_the_source_written_out() -> None:
     targets = torch.zeros(6, 4, dtype=torch.float64)
     for row, label in enumerate(labels):
         targets[row, label] = 1
-    accuracy = -sum(math.log(logits[row, i].softmax(0)[label]) for row, label in enumerate(labels) for i in range(3)) / 3
-    diversity = 0.0
+    accuracy, diversity = 0.0, 0.0
+    for row, label in enumerate(labels):
+        accuracy -= sum(math.log(logits[row, i].softmax(0)[label]) for i in range(3)) / 3
     for row in (3, 4, 5):
         said = [logits[row, i].softmax(0) for i in range(3)]
-        pairs = [(0, 1), (0, 2), (1, 2)]
-        diversity += math.log(sum(math.exp(said[i] @ said[j] / (said[i].norm() * said[j].norm())) for i, j in pairs)) / 3
+        cosines = [said[i] @ said[j] / (said[i].norm() * said[j].norm()) for i, j in ((0, 1), (0, 2), (1, 2))]
+        diversity += math.log(sum(map(math.exp, cosines))) / 3
     learner = DiverseTraining(Ensemble([nn.Linear(1, 1)]), make_recipe(), 1, 4)
     learner.diversity = 0.5
     assert float(learner.loss(logits, targets)) == pytest.approx(accuracy + 0.5 * diversity)

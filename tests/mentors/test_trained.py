@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import lightning as L  # noqa: N812
 import pytest
 import torch
 
 from mimicbench.augmentation import Augmentation
 from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware
-from mimicbench.mentors import Mentor
-from mimicbench.mentors import trained as module
+from mimicbench.mentors import Mentor, once
 from mimicbench.mentors.trained import trained
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
@@ -40,14 +40,15 @@ def kept(paths: Paths) -> list[Path]:
 
 def test_a_mentor_learns_its_task(tmp_path: Path) -> None:
     task = make_task(40)
-    mentor = train(make_paths(tmp_path), task, max_epochs=6, network=NETWORK | {"width": 0.2})
+    recipe = make_recipe(batch_size=16, learning_rate=0.01, weight_decay=5e-3, schedule="one_cycle")
+    mentor = train(make_paths(tmp_path), task, max_epochs=10, recipe=recipe, network=NETWORK | {"width": 0.2})
     images = torch.from_numpy(task.test.images).permute(0, 3, 1, 2) / 255
     assert (mentor(images).argmax(1).numpy() == task.test.labels).mean() > 0.9
     assert mentor.classes == task.classes
 
 
 def test_is_trained_once_and_then_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainings = spied(monkeypatch, module, "_train")
+    trainings = spied(monkeypatch, once, "_trainer")
     paths = make_paths(tmp_path)
     first, second = train(paths), train(paths)
     assert len(trainings) == 1
@@ -86,20 +87,17 @@ def test_the_same_mentor_again_where_there_is_no_cache(tmp_path: Path) -> None:
 def test_whatever_shapes_a_mentor_changes_its_name(
     change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files: list[Path] = []
-
-    class Named(Exception):  # noqa: N818
+    class Begun(Exception):  # noqa: N818
         pass
 
-    def name_only(*given: Any) -> None:
-        files.append(given[-1])
-        raise Named
+    def begin_only(*_: Any) -> None:
+        raise Begun
 
-    monkeypatch.setattr(module, "_train", name_only)
+    monkeypatch.setattr(once, "_trainer", begin_only)
     for changes in ({}, change):
-        with pytest.raises(Named):
+        with pytest.raises(Begun):
             train(make_paths(tmp_path), **changes)
-    assert files[0] != files[1]
+    assert len(list((tmp_path / "cache" / "mentors").glob("*.lock"))) == 2
 
 
 def test_nothing_is_kept_of_a_training_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,14 +116,14 @@ def test_nothing_is_kept_of_a_training_that_fails(tmp_path: Path, monkeypatch: p
 def start_and_log(folder: str) -> None:
     """What each of two processes does in the next test."""
     log = Path(folder) / "trainings"
-    original = module._train
+    original = once._trainer
 
-    def logging_train(*given: Any) -> None:
+    def logging_trainer(*given: Any) -> L.Trainer:
         with log.open("a") as file:
             file.write("trained\n")
-        original(*given)
+        return original(*given)
 
-    module._train = logging_train  # type: ignore[assignment]
+    once._trainer = logging_trainer
     mentor = train(Paths(data_dir=Path(folder), cache_dir=Path(folder) / "cache", output_dir=Path(folder)))
     print(json.dumps(mentor.fingerprint))
 
@@ -145,7 +143,7 @@ def test_processes_that_start_side_by_side_train_it_once(tmp_path: Path) -> None
 def test_a_checkpoint_takes_the_place_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = make_paths(tmp_path)
     first = train(paths)
-    trainings = spied(monkeypatch, module, "_train")
+    trainings = spied(monkeypatch, once, "_trainer")
     other = replace(paths, cache_dir=tmp_path / "empty")
     again = train(other, seed=5, max_epochs=3, checkpoint=kept(paths)[0])
     assert not trainings

@@ -36,9 +36,7 @@ def make_oracle(
     with initialize_config_dir(str(CONF), version_base=None):
         config = check(compose("train", [f"oracle={name}", *SMALL, *sizes, *folders, *overrides]))
     task = make_task(per_class=4, classes=classes)
-    oracle: Oracle = build(
-        "oracle", config.oracle, mentor or spy(classes), Owner(task, config.paths, hardware)
-    )
+    oracle: Oracle = build("oracle", config.oracle, mentor or spy(classes), Owner(task, config.paths, hardware))
     return oracle
 
 
@@ -48,9 +46,7 @@ def spy(classes: int = CLASSES) -> SpyMentor:
 
 def real_mentor(hardware: Hardware) -> Mentor:
     torch.manual_seed(0)
-    return Mentor(
-        randomised(VGG16(CLASSES, 32, 0.0, width=0.05, batch_norm=True)), tuple("abcdefghij"), hardware
-    )
+    return Mentor(randomised(VGG16(CLASSES, 32, 0.0, width=0.05, batch_norm=True)), tuple("abcdefghij"), hardware)
 
 
 def some_images(count: int, seed: int = 0) -> Tensor:
@@ -72,7 +68,7 @@ def some_answers(count: int, seed: int = 0, classes: int = CLASSES) -> Tensor:
         logits(10.0).bfloat16().float().softmax(1),  # coarse logits: ties
         logits(1000.0).softmax(1),  # one-hot, and zeros
         _normalised(torch.randint(0, 4, (share, classes), generator=random).float() + 1e-3),  # ties at the top
-        _normalised(torch.randint(0, 2, (share, classes), generator=random).float() + 1e-30),  # ties of large and of none
+        _normalised(torch.randint(0, 2, (share, classes), generator=random).float() + 1e-30),  # ties again
         torch.full((share, classes), 1 / classes),
     ]
     mixed = torch.cat(kinds)
@@ -81,5 +77,3 @@ def some_answers(count: int, seed: int = 0, classes: int = CLASSES) -> Tensor:
 
 def _normalised(values: Tensor) -> Tensor:
     return values / values.sum(1, keepdim=True)
-
-

@@ -29,9 +29,12 @@ def test_noise_on_probabilities_is_projected(tmp_path: Path) -> None:
 def test_the_projection_is_the_nearest_point_of_the_simplex() -> None:
     random = np.random.default_rng(0)
     for point in random.normal(0, 1, (20, 4)):
-        whole = {"type": "eq", "fun": lambda x: x.sum() - 1}
-        nearest = optimize.minimize(
-            lambda x, point=point: ((x - point) ** 2).sum(), np.full(4, 0.25), bounds=[(0, 1)] * 4, constraints=whole, tol=1e-12
-        ).x
         found = on_simplex(torch.from_numpy(point)[None])[0].numpy()
-        assert found == pytest.approx(nearest, abs=1e-5)
+        assert found == pytest.approx(_nearest(point), abs=1e-5)
+
+
+def _nearest(point: np.ndarray) -> np.ndarray:
+    """By a general solver."""
+    whole = {"type": "eq", "fun": lambda x: x.sum() - 1}
+    start, bounds = np.full(len(point), 1 / len(point)), [(0, 1)] * len(point)
+    return optimize.minimize(lambda x: ((x - point) ** 2).sum(), start, bounds=bounds, constraints=whole, tol=1e-12).x

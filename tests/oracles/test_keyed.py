@@ -17,7 +17,7 @@ def _mixed(word: int) -> int:
 
 
 def _literal(image: torch.Tensor, seed: int, columns: int) -> list[float]:
-    pixels = [int(round(float(value) * 255)) for value in image.permute(1, 2, 0).flatten()]
+    pixels = [round(float(value) * 255) for value in image.permute(1, 2, 0).flatten()]
     keys = [int(word) >> 32 for word in generator("reply", seed, 0).random_raw(2 * len(pixels))]
     first = sum(pixel * key for pixel, key in zip(pixels, keys[::2], strict=True))
     second = sum(pixel * key for pixel, key in zip(pixels, keys[1::2], strict=True))

@@ -24,7 +24,8 @@ def test_without_a_limit_a_reply_ends_at_a_tie_or_at_the_drawn_point(tmp_path: P
     top, second = replies.topk(2).values.T
     tied = (top - second) < 1e-5
     sure = torch.zeros(3000, 10).scatter_(1, answers.argmax(1)[:, None], 1.0)
-    drawn = make_oracle("perturbed", tmp_path, "oracle.epsilon=2").reply(sure, images)  # the point, where it may be reached
+    drawn = make_oracle("perturbed", tmp_path, "oracle.epsilon=2").reply(sure, images)
+    # From a sure answer the drawn point is reached wherever its largest value is the label's.
     reached = (replies - drawn).abs().amax(1) < 1e-5
     assert (tied | reached).all()
     assert tied.any()

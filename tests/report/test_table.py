@@ -7,7 +7,7 @@ import pytest
 
 from mimicbench.report import table
 from mimicbench.results import Queries, Result, load
-from tests.test_results import KNOWN, make_result
+from tests.test_results import KNOWN, make_protection, make_result
 
 
 def saved(folder: Path, *results: Result) -> pd.DataFrame:
@@ -121,3 +121,29 @@ def test_results_whose_configuration_is_unknown_are_kept(tmp_path: Path) -> None
     rows = table.cells(saved(tmp_path, *known))
     assert sorted(rows["attack.images"]) == ["2", "3", "–"]
     assert sorted(rows["Test accuracy"]) == ["50.00%", "81.00%", "81.00%"]
+
+
+def test_what_protection_costs_is_one_row_a_cell(tmp_path: Path) -> None:
+    protected = [
+        make_result(
+            oracle=oracle,
+            seed=seed,
+            protection=make_protection(changed_queries=changed, keeps_argmax=oracle == "topk", mentor_accuracy=0.5),
+        )
+        for oracle, seed, changed in (("dawn", 0, 0.25), ("dawn", 1, 0.75), ("topk", 0, 0.0))
+    ]
+    rows = table.protections(saved(tmp_path, *protected))
+    assert rows["Mentor status"].tolist() == ["Protected: dawn", "Protected: topk"]
+    assert rows["Keeps the label"].tolist() == ["no", "yes"]
+    assert rows["Queries with another label"].tolist() == ["50.00%", "0.00%"]
+    assert rows["Mentor's accuracy as seen"].tolist() == ["50.00%", "50.00%"]
+    assert rows["ECE as seen"].tolist() == ["0.100", "0.100"]
+
+
+def test_results_that_know_of_no_protection_have_no_such_table(tmp_path: Path) -> None:
+    saved(tmp_path, make_result())
+    file = tmp_path / "0" / "result.json"
+    content = json.loads(file.read_text())
+    del content["protection"]
+    file.write_text(json.dumps(content))
+    assert table.protections(load(tmp_path)).empty

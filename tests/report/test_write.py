@@ -53,7 +53,7 @@ def test_figures_lie_beside_the_page_as_png_and_svg_and_tables_as_csv(report: Pa
         with PIL.Image.open(file) as image:
             assert image.width > 600
             assert image.info["Description"]
-    assert {file.stem for file in folder.glob("*.csv")} == {"table4", "jobs", "commands"}
+    assert {file.stem for file in folder.glob("*.csv")} == {"table4", "protections", "jobs", "commands"}
 
 
 def test_table_4_has_the_papers_values_beside_ours(report: Path) -> None:

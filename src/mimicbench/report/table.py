@@ -22,6 +22,17 @@ _MEASURED = {
     "fidelity": "Fidelity",
 }
 
+_PROTECTION = {
+    "mentor_accuracy": ("Mentor's accuracy as seen", "{:.2%}"),
+    "unprotected_calibration_error": ("Its ECE", "{:.3f}"),
+    "calibration_error": ("ECE as seen", "{:.3f}"),
+    "distortion": ("Distance of replies", "{:.3f}"),
+    "query_distortion": ("Distance on queries", "{:.3f}"),
+    "changed_queries": ("Queries with another label", "{:.2%}"),
+    "microseconds_per_query": ("µs a query", "{:.1f}"),
+    "mentor_microseconds_per_query": ("The mentor's", "{:.1f}"),
+}
+
 
 def jobs(results: pd.DataFrame) -> pd.DataFrame:
     """Table 4: one row a job.
@@ -88,6 +99,28 @@ def beside_paper(results: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
     rows = means.copy()
     rows["Paper: accuracy"] = [one.accuracy if one else _ABSENT for one in reported]
     rows["Paper: relative"] = [one.relative if one else _ABSENT for one in reported]
+    return rows
+
+
+def protections(results: pd.DataFrame) -> pd.DataFrame:
+    """What each oracle costs its owner and what it changes: one row a cell, means over seeds; empty if none is known.
+
+    Args:
+        results: What :func:`mimicbench.results.load` gives, not empty.
+
+    Returns:
+        Text columns; distances are L1, from 0 to 2.
+    """
+    varied = _varied(results)
+    known = results.join(varied)[results["protection.mentor_accuracy"].notna()]
+    if known.empty:
+        return pd.DataFrame()
+    grouped = known.groupby([*_CELL, *varied], sort=False, dropna=False)
+    first = grouped.first().reset_index()
+    rows = _described(first, first[list(varied)])
+    rows["Keeps the label"] = ["yes" if keeps else "no" for keeps in first["protection.keeps_argmax"]]
+    for name, (title, form) in _PROTECTION.items():
+        rows[title] = [_shown(value, form) for value in grouped[f"protection.{name}"].mean()]
     return rows
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from mimicbench import __version__
 from mimicbench.files import atomic, writing
 from mimicbench.report import page, paper, table
-from mimicbench.report.figures import calibration, classes, composites, curves
+from mimicbench.report.figures import calibration, classes, composites, curves, protections
 from mimicbench.report.figures.figure import Draw
 from mimicbench.report.style import DARK, LIGHT, themed
 from mimicbench.report.sweep import Sweep
@@ -17,6 +17,7 @@ from mimicbench.report.sweep import Sweep
 PAGE, FOLDER = "report.html", "report"
 
 _FIGURES: dict[str, tuple[str, Draw]] = {
+    "protections": ("What protects, and what it costs", protections.draw),
     "accuracy_over_epochs": ("Accuracy over epochs (Figure 3)", curves.over_epochs),
     "accuracy_over_queries": ("What the queries bought", curves.over_queries),
     "composites": ("Composites (Figure 1)", composites.grid),
@@ -24,6 +25,13 @@ _FIGURES: dict[str, tuple[str, Draw]] = {
     "fidelity_by_class": ("Fidelity class by class", classes.draw),
     "calibration": ("Calibration", calibration.draw),
 }
+
+_COSTS = (
+    "Accuracy and expected calibration error (ECE) of the mentor as its users see it through the protection. Distances "
+    "are mean L1 distances of replies from the mentor's answers, from 0 to 2, on the test images and on the attacker's "
+    "first queries (16,384 at most), of which the share is given that name another class. µs a query is what the "
+    "protection adds."
+)
 
 
 def write(folder: Path) -> Path:
@@ -63,9 +71,11 @@ def _tables(sweep: Sweep) -> dict[str, tuple[str, pd.DataFrame, str]]:
     if not sweep.jobs:
         return {}
     results = sweep.results
-    cells = table.cells(results)
+    cells, protected = table.cells(results), table.protections(results)
+    costs = {"protections": ("What protection costs", protected, _COSTS)} if len(protected) else {}
     return {
         "table4": ("Results (Table 4)", table.beside_paper(results, cells), _note(sweep)),
+        **costs,
         "jobs": ("Every job", table.jobs(results), ""),
         "commands": (
             "Time, and how to repeat each job",

@@ -7,12 +7,13 @@ import pytest
 from matplotlib.axes import Axes
 
 from mimicbench.report import style
-from mimicbench.report.figures import calibration, classes, composites, curves
+from mimicbench.report.figures import calibration, classes, composites, curves, protections
 from mimicbench.report.figures.figure import Draw, Drawn
 from mimicbench.report.style import DARK, LIGHT, Theme
 from mimicbench.report.sweep import Sweep
 from tests.report.made import ACCURACIES, make_examples, make_job, make_sweep
 from tests.test_predictions import make_predictions
+from tests.test_results import make_protection
 
 EVERY = (curves.over_epochs, curves.over_queries, composites.grid, composites.replies, classes.draw, calibration.draw)
 MEANS = np.mean(list(ACCURACIES.values()), axis=0)
@@ -171,3 +172,55 @@ def test_classes_of_another_task_are_named_as_left_out(tmp_path: Path) -> None:
     make_predictions(classes=3).save(make_job(tmp_path / "1", task="other"))
     caption = drawn(classes.draw, Sweep.read(tmp_path)).caption
     assert "Not drawn, for their classes are others: Composite, label, task=other." in caption
+
+
+@pytest.fixture(scope="module")
+def protected(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """Three protections, one of which takes accuracy and has one student of composites alone."""
+    folder = tmp_path_factory.mktemp("protected")
+    for oracle, lost, distance in (("softmax", 0.0, 0.0), ("label", 0.0, 0.4), ("gaussian", 0.05, 0.6)):
+        for attack, fidelity in (("standard", 0.6), ("composite", 0.7))[oracle == "gaussian" :]:
+            seen = make_protection(mentor_accuracy=0.9 - lost, distortion=distance)
+            make_job(folder / f"{oracle}-{attack}", attack, oracle, fidelity=fidelity, protection=seen)
+    return Sweep.read(folder)
+
+
+def test_protections_lie_at_what_they_cost_owner_and_attacker(protected: Sweep) -> None:
+    figure = drawn(protections.draw, protected).figure
+    by_accuracy, by_distortion = figure.axes
+    accuracy, distortion = (
+        {
+            (round(float(x), 2), float(y), line.get_fillstyle())
+            for line in axes.get_lines()
+            for x, y in np.array(line.get_xydata())
+        }
+        for axes in (by_accuracy, by_distortion)
+    )
+    assert (0.05, 0.7, "full") in accuracy
+    assert distortion == {
+        *((0.0, 0.6, "none"), (0.0, 0.7, "full"), (0.4, 0.6, "none"), (0.4, 0.7, "full")),
+        (0.6, 0.7, "full"),
+    }
+    arrows = [(note.xyann, note.xy) for note in by_distortion.texts]
+    assert [(round(float(end[1]), 2), round(float(start[1]), 2)) for start, end in arrows] == [(0.7, 0.6)] * 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["gaussian", "label", "softmax"]
+
+
+def test_protections_that_cost_the_same_are_drawn_side_by_side(protected: Sweep) -> None:
+    by_accuracy, _ = drawn(protections.draw, protected).figure.axes
+    free = {float(np.array(line.get_xydata())[0, 0]) for line in by_accuracy.get_lines()} - {0.05}
+    assert len({round(place, 5) for place in free if place < 0.04}) == 2
+
+
+def test_protections_are_told_in_words(protected: Sweep) -> None:
+    told = drawn(protections.draw, protected).alternative
+    assert "gaussian: loses 5.00 points of accuracy, distance 0.600, fidelity 70.00 % (composite)." in told
+    assert (
+        "label: loses 0.00 points of accuracy, distance 0.400, fidelity 70.00 % (composite), 60.00 % (standard)."
+        in told
+    )
+
+
+def test_one_protection_alone_is_no_comparison(tmp_path: Path) -> None:
+    make_job(tmp_path / "0", "composite", "label")
+    assert protections.draw(Sweep.read(tmp_path), LIGHT) is None
