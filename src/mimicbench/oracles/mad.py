@@ -1,6 +1,7 @@
 """Replies that turn the attacker's gradient as far away as they may."""
 
 from functools import lru_cache
+from math import comb
 from typing import Annotated, Any
 
 import torch
@@ -66,10 +67,11 @@ class MADExtreme(Oracle):
 
     def _turned(self, y: Tensor, p: Tensor) -> Tensor:
         """The best reply for the mentor's probabilities y, given the proxy's p; all float64 [B, K]."""
-        classes = torch.arange(y.shape[1], device=y.device)
-        return self._best(y, p, classes.expand(y.shape), torch.eye(y.shape[1], dtype=y.dtype, device=y.device))
+        count = y.shape[1]
+        order = torch.arange(count, device=y.device).expand(y.shape)
+        return self._best(y, p, order, torch.eye(count, dtype=y.dtype, device=y.device), [count])
 
-    def _best(self, y: Tensor, p: Tensor, order: Tensor, sets: Tensor) -> Tensor:
+    def _best(self, y: Tensor, p: Tensor, order: Tensor, sets: Tensor, counts: list[int]) -> Tensor:
         """The best reply on the way to a uniform distribution over one of some sets of classes.
 
         Args:
@@ -77,11 +79,12 @@ class MADExtreme(Oracle):
             p: float64 [B, K], the proxy's.
             order: int64 [B, K], which class each column of ``sets`` is for a row.
             sets: float64 [S, K] of zeros and ones, by ascending size.
+            counts: How many sets hold one class, two classes, and so on.
         """
         own, proxy = y.gather(1, order), p.gather(1, order)
         size = sets.sum(1)
         corners = sets / size[:, None]
-        alpha = (self._epsilon / _distances(own, sets, size).clamp_min(_TINY)).clamp_max(1.0)
+        alpha = (self._epsilon / _distances(own, sets, counts).clamp_min(_TINY)).clamp_max(1.0)
         near = ((own - proxy) ** 2).sum(1, keepdim=True)
         far = 1 / size - 2 * proxy @ corners.T + (proxy * proxy).sum(1, keepdim=True)
         across = (own - proxy) @ corners.T - (proxy * (own - proxy)).sum(1, keepdim=True)
@@ -110,26 +113,23 @@ class MAD(MADExtreme):
         count, label = y.shape[1], y.argmax(1, keepdim=True)
         if count <= _ALL_SUBSETS:
             ranks = (torch.arange(count, device=y.device) != label).double()
-            return self._best(y, p, ranks.argsort(dim=1, stable=True), _label_sets(count, y.device))
+            counts = [comb(count - 1, others) for others in range(count)]
+            return self._best(y, p, ranks.argsort(dim=1, stable=True), _label_sets(count, y.device), counts)
         ranks = (y - p).scatter(1, label, -2.0)  # less than any: the label comes first
-        return self._best(y, p, ranks.argsort(dim=1, stable=True), y.new_ones(count, count).tril())
+        nested = y.new_ones(count, count).tril()
+        return self._best(y, p, ranks.argsort(dim=1, stable=True), nested, [1] * count)
 
     def _settled(self, reply: Tensor, probabilities: Tensor) -> Tensor:
         return with_argmax(reply, probabilities.argmax(1))
 
 
-def _distances(y: Tensor, sets: Tensor, size: Tensor) -> Tensor:
+def _distances(y: Tensor, sets: Tensor, counts: list[int]) -> Tensor:
     """L1 distances of distributions, float64 [B, K], from the uniform ones over sets, [S, K]; float64 [B, S].
 
     Twice what has to be taken away: all outside the set, and within it what is above 1 / size.
     """
-    outside = 1 - y @ sets.T
-    counts = torch.unique_consecutive(size, return_counts=True)
-    above = [
-        (y - 1 / one).clamp_min(0.0) @ some.T
-        for one, some in zip(counts[0], sets.split(counts[1].tolist()), strict=True)
-    ]
-    return 2 * (outside + torch.cat(above, 1))
+    above = [(y - 1 / size).clamp_min(0.0) @ some.T for size, some in enumerate(sets.split(counts), 1)]
+    return 2 * (1 - y @ sets.T + torch.cat(above, 1))
 
 
 @lru_cache(maxsize=4)

@@ -50,8 +50,8 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
     caption = (
         "Each protection at what it takes from the mentor's owner (left: test accuracy as seen through it; right: mean "
         "L1 distance of its replies from the mentor's answers on the test images) and what it leaves the attacker: "
-        "open marks for standard mimicking, filled ones for composite, an arrow from one to the other. A good protection "
-        "is low and at the left. Marks that would cover each other are drawn side by side."
+        "open marks for standard mimicking, filled ones for composite, an arrow from one to the other. A good "
+        "protection is low and at the left. Marks that would cover each other are drawn side by side."
     )
     return Drawn(figure, caption, " ".join(["Scatter plot of fidelity over what the owner loses.", *told]))
 
