@@ -71,6 +71,16 @@ def _named(section: dict[str, Any]) -> dict[str, Any]:
 Named = Annotated[dict[str, Any], AfterValidator(_named)]
 
 
+def _with_target(section: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(section.get("_target_"), str):
+        raise PydanticCustomError("target", "it names no _target_")
+    return section
+
+
+Component = Annotated[dict[str, Any], AfterValidator(_with_target)]
+"""The configuration of a component within another one, such as a network; checked with it, built where it is needed."""
+
+
 class Config(BaseModel):
     """The sections of ``conf/train.yaml``; each section is checked against the component that it names."""
 
@@ -89,14 +99,19 @@ class Config(BaseModel):
     paths: Paths
 
     def components(self) -> dict[str, dict[str, Any]]:
-        """Every configured component under its dotted key."""
-        return (
+        """Every configured component under its dotted key, those within others too."""
+        own = (
             {key: getattr(self, key) for key in ("task", "pool", "mentor", "oracle", "attack", "student")}
             | {"trainer": self.trainer.lightning()}
-            | ({"mentor.network": self.mentor["network"]} if isinstance(self.mentor.get("network"), dict) else {})
             | {f"logger.{key}": node for key, node in self.logger.items()}
             | {f"callbacks.{key}": node for key, node in self.callbacks.items()}
         )
+        return own | {
+            f"{key}.{name}": value
+            for key, node in own.items()
+            for name, value in node.items()
+            if isinstance(value, dict) and "_target_" in value
+        }
 
 
 def check(cfg: DictConfig | Mapping[str, Any]) -> Config:

@@ -7,16 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from torch import Tensor
 
+from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.trained import trained
 from mimicbench.oracles import Oracle
 from mimicbench.resident import ResidentImages
+from mimicbench.schema import check
 from mimicbench.tasks.cifar10 import cifar10
 from mimicbench.tasks.task import LabelledImages, Task
 from tests.making import SHARED_DATA, make_paths
-from tests.oracles.protected import NAMES, make_oracle, real_mentor, some_answers, some_images
+from tests.oracles.protected import CONF, NAMES, make_oracle, real_mentor, some_answers, some_images
 from tests.standins import BFLOAT16, CPU, FLOAT32, make_recipe
 
 KEEPERS = {
@@ -161,3 +164,28 @@ def test_no_reply_is_further_away_than_epsilon(name: str, epsilon: float, tmp_pa
     distances = (replies - answers).abs().sum(1)
     assert distances.max() <= epsilon + 2e-6
     assert distances.median() > 0.5 * epsilon  # the room is used
+
+
+@pytest.mark.parametrize(
+    ("oracle", "mistake", "sentence"),
+    [
+        (
+            "edm",
+            "oracle.network={_target_:mimicbench.networks.vgg.VGG16,depth:3}",
+            r"oracle\.network\.depth is not a key",
+        ),
+        ("edm", "oracle.auxiliary.crops=none", r"oracle\.auxiliary\.crops=none is refused"),
+        ("edm", "oracle.members=1", r"oracle\.members=1 is refused: input should be greater than or equal to 2"),
+        ("mad", "oracle.proxy={width:0.1}", r"oracle\.proxy=.* is refused: it names no _target_"),
+        ("mad", "oracle.epsilon=3", r"oracle\.epsilon=3 is refused: input should be less than or equal to 2"),
+        ("modelguard_w", "oracle.epsilon=0", r"oracle\.epsilon=0 is refused"),
+        ("dawn", "oracle.share=1.5", r"oracle\.share=1\.5 is refused"),
+        ("gaussian", "oracle.space=pixels", r"oracle\.space=pixels is refused: input should be 'logits' or"),
+        ("adaptive_misinformation", "oracle.threshold=2", r"oracle\.threshold=2 is refused"),
+        ("adaptive_misinformation", "++oracle.recipe.speed=2", r"oracle\.recipe\.speed is not a key"),
+        ("softmax", "attack.use=logits", r"attack\.use=logits is refused: input should be 'reply' or 'label'"),
+    ],
+)
+def test_a_mistake_is_refused_at_the_door(oracle: str, mistake: str, sentence: str, tmp_path: Path) -> None:
+    with initialize_config_dir(str(CONF), version_base=None), pytest.raises(UserError, match=sentence):
+        check(compose("train", [f"oracle={oracle}", f"paths.output_dir={tmp_path}", mistake]))

@@ -1,7 +1,7 @@
 """A mentor that is trained here, once, and kept."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -14,7 +14,7 @@ from mimicbench.mentors.once import trained_once
 from mimicbench.mentors.training import MentorTraining, TaskChunks
 from mimicbench.paths import Paths
 from mimicbench.recipe import Recipe
-from mimicbench.schema import build
+from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
 
 
@@ -23,7 +23,7 @@ def trained(
     paths: Paths,
     hardware: Hardware,
     *,
-    network: dict[str, Any],
+    network: Component,
     seed: Annotated[int, Field(ge=0, lt=2**32)],
     max_epochs: PositiveInt,
     samples_per_epoch: PositiveInt | None,

@@ -1,6 +1,6 @@
 """Wrong answers where the mentor is unsure."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -13,6 +13,7 @@ from mimicbench.mentors.training import MentorTraining, TaskChunks
 from mimicbench.oracles.oracle import Oracle
 from mimicbench.oracles.owner import Owner
 from mimicbench.recipe import Recipe
+from mimicbench.schema import Component
 
 
 class AdaptiveMisinformation(Oracle):
@@ -51,7 +52,7 @@ class AdaptiveMisinformation(Oracle):
         *,
         threshold: Annotated[float, Field(ge=0, le=1)],
         steepness: PositiveFloat,
-        network: dict[str, Any],
+        network: Component,
         seed: NonNegativeInt,
         max_epochs: PositiveInt,
         samples_per_epoch: PositiveInt | None,

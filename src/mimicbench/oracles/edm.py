@@ -1,6 +1,6 @@
 """Many mentors that agree on what they were made for, and on nothing else."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
@@ -18,7 +18,7 @@ from mimicbench.oracles.owner import Owner
 from mimicbench.pools import Pool
 from mimicbench.recipe import Recipe
 from mimicbench.resident import ResidentImages
-from mimicbench.schema import build
+from mimicbench.schema import Component, build
 
 
 class EDM(Oracle):
@@ -61,8 +61,8 @@ class EDM(Oracle):
         *,
         members: Annotated[int, Field(ge=2)],
         diversity: NonNegativeFloat,
-        auxiliary: dict[str, Any],
-        network: dict[str, Any],
+        auxiliary: Component,
+        network: Component,
         seed: NonNegativeInt,
         max_epochs: PositiveInt,
         samples_per_epoch: PositiveInt | None,

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from math import comb
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -12,6 +12,7 @@ from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
 from mimicbench.oracles.oracle import Oracle
 from mimicbench.oracles.owner import Owner
+from mimicbench.schema import Component
 
 _ALL_SUBSETS = 10  # classes up to which all label sets are tried: 512 of them
 _ROWS = 512  # tried at a time: 2 MB a table of theirs
@@ -50,7 +51,7 @@ class MADExtreme(Oracle):
         owner: Owner,
         *,
         epsilon: Annotated[float, Field(ge=0, le=2)],
-        proxy: dict[str, Any],
+        proxy: Component,
         seed: NonNegativeInt,
         budget: PositiveInt | None,
     ) -> None:
