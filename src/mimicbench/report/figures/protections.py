@@ -12,7 +12,7 @@ from mimicbench.report.style import Theme, canvas, lines
 from mimicbench.report.sweep import Sweep
 from mimicbench.report.words import method
 
-_NEAR = 0.02  # of an axis: points that are closer are drawn side by side
+_NEAR = 0.035  # of an axis: points that are closer are drawn side by side
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
     figure = canvas(9.6, 5.2)
     by_accuracy, by_distortion = figure.subplots(1, 2, sharey=True)
     looks = lines(theme, list(found))
-    _points(by_accuracy, found, np.array([one.lost for one in found.values()]), looks)
-    _points(by_distortion, found, np.array([one.distortion for one in found.values()]), looks)
+    for axes, measure in ((by_accuracy, "lost"), (by_distortion, "distortion")):
+        _points(axes, found, np.array([getattr(one, measure) for one in found.values()]), looks, theme)
     by_accuracy.set(xlabel="Owner's loss: test accuracy", ylabel="Attacker's gain: fidelity")
     by_distortion.set(xlabel="Owner's loss: mean L1 distance of replies")
     by_accuracy.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
@@ -51,7 +51,8 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
         "Each protection at what it takes from the mentor's owner (left: test accuracy as seen through it; right: mean "
         "L1 distance of its replies from the mentor's answers on the test images) and what it leaves the attacker: "
         "open marks for standard mimicking, filled ones for composite, an arrow from one to the other. A good "
-        "protection is low and at the left. Marks that would cover each other are drawn side by side."
+        "protection is low and at the left. Marks that would cover each other stand side by side in a shaded "
+        "band, and all belong to its middle."
     )
     return Drawn(figure, caption, " ".join(["Scatter plot of fidelity over what the owner loses.", *told]))
 
@@ -63,7 +64,7 @@ def _protections(sweep: Sweep) -> dict[str, _Protected]:
         return {}
     rows = sweep.results.assign(
         name=[
-            job.cell.removeprefix(f"{method(attack)}, ")
+            _named(job.cell.removeprefix(f"{method(attack)}, "))
             for job, attack in zip(sweep.jobs, sweep.results["attack"], strict=True)
         ],
         lost=sweep.results["mentor_accuracy"] - sweep.results["protection.mentor_accuracy"],
@@ -80,8 +81,17 @@ def _protections(sweep: Sweep) -> dict[str, _Protected]:
     }
 
 
-def _points(axes: Axes, found: dict[str, _Protected], x: np.ndarray, looks: dict[str, dict[str, Any]]) -> None:
-    for (name, one), place in zip(found.items(), _side_by_side(x), strict=True):
+def _named(cell: str) -> str:
+    return cell.replace(", attack.use=reply", "").replace(", attack.use=label", ", labels alone")
+
+
+def _points(
+    axes: Axes, found: dict[str, _Protected], x: np.ndarray, looks: dict[str, dict[str, Any]], theme: Theme
+) -> None:
+    places, bands = _side_by_side(x)
+    for start, stop in bands:
+        axes.axvspan(start, stop, color=theme.faint, alpha=0.4, linewidth=0)
+    for (name, one), place in zip(found.items(), places, strict=True):
         colour, marker = looks[name]["color"], looks[name]["marker"]
         attacks = sorted(one.fidelity, key=lambda attack: attack == "standard")  # filled marks first: the legend's
         for number, attack in enumerate(attacks):
@@ -100,10 +110,14 @@ def _points(axes: Axes, found: dict[str, _Protected], x: np.ndarray, looks: dict
             axes.annotate("", (place, one.fidelity["composite"]), (place, one.fidelity["standard"]), arrowprops=arrow)
 
 
-def _side_by_side(x: np.ndarray) -> np.ndarray:
-    """The places of some points on an axis, moved to the right where they would cover each other."""
-    gap = _NEAR * max(float(np.ptp(x)), 1e-3) * max(1.0, len(x) / 10)
-    moved, last = x.astype(float), -np.inf
-    for number in np.argsort(x, kind="stable"):
-        moved[number] = last = max(moved[number], last + gap)
-    return moved
+def _side_by_side(x: np.ndarray) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """The places of some points on an axis, and the bands in which several stand around the place of all of them."""
+    gap = _NEAR * max(float(np.ptp(x)), 1e-3)
+    places, bands = x.astype(float), []
+    order = np.argsort(x, kind="stable")
+    for near in np.split(order, np.flatnonzero(np.diff(x[order]) > gap) + 1):
+        middle, reach = float(x[near].mean()), gap * len(near) / 2
+        if len(near) > 1:
+            places[near] = middle - reach + gap * (np.arange(len(near)) + 0.5)
+            bands.append((middle - reach, middle + reach))
+    return places, bands
