@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mimicbench.counter_rng import generator, permutation, uniforms
+from mimicbench.counter_rng import generator, permutation, seed_for, uniforms
 
 _MASK = 2**64 - 1
 
@@ -72,3 +72,12 @@ def test_permutation_is_one_and_another_for_every_epoch_and_seed(count: int) -> 
     if count > 1:
         assert len({order.tobytes() for order in orders}) == 9
         np.testing.assert_array_equal(permutation(2, 2, count), orders[-1])
+
+
+def test_seeds_for_different_purposes_differ() -> None:
+    seeds = {
+        seed_for(purpose, seed) for purpose in ("student", "oracle.proxy 0", "oracle.network 1") for seed in range(9)
+    }
+    assert len(seeds) == 27
+    assert seeds.isdisjoint(range(9))  # those of mentors
+    assert all(0 <= seed < 2**32 for seed in seeds)

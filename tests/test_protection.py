@@ -1,5 +1,4 @@
 from pathlib import Path
-from time import sleep
 
 import numpy as np
 import pytest
@@ -7,6 +6,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+from mimicbench import protection
 from mimicbench.attacks import Attack
 from mimicbench.evaluation import Evaluation
 from mimicbench.oracles import Oracle
@@ -22,11 +22,14 @@ IMAGES = pictures(700, seed=3)
 LABELS = torch.from_numpy(np.random.default_rng(1).integers(0, 10, 700))
 
 
+CLOCK = [0.0]
+
+
 class Sleepy(Oracle):
     """Takes a millisecond an image, and exchanges the first two classes."""
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
-        sleep(1e-3 * len(images))
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+        CLOCK.append(CLOCK[-1] + 1e-3 * len(images))
         return probabilities[:, [1, 0, *range(2, 10)]]
 
 
@@ -40,7 +43,8 @@ def answers(mentor: SpyMentor) -> Tensor:
 
 
 def attack(tmp_path: Path, oracle: Oracle) -> Attack:
-    return attached(make_composite(make_pool(50, 32), samples_per_epoch=300), tmp_path / "replies.npy", oracle)
+    oracle.recall(300)  # what a training has asked
+    return attached(make_composite(make_pool(50, 32), samples_per_epoch=1000), tmp_path / "replies.npy", oracle)
 
 
 def test_softmax_costs_nothing(tmp_path: Path) -> None:
@@ -62,14 +66,14 @@ def test_figures_are_those_of_the_replies(tmp_path: Path) -> None:
     asked = attack(tmp_path, oracle)
     found = measured(oracle, mentor, asked, evaluation(mentor))
     images = torch.cat(list(ResidentImages(IMAGES, CPU).batches()))
-    said, replies = answers(mentor), oracle.reply(answers(mentor), images)
+    said, replies = answers(mentor), oracle._reply(answers(mentor), images)
     assert found.mentor_accuracy == pytest.approx((replies.argmax(1) == LABELS).float().mean().item())
     assert found.calibration_error == pytest.approx(
         multiclass_calibration_error(replies, LABELS, 10, n_bins=15).item(), abs=1e-5
     )
     assert found.distortion == pytest.approx((said - replies).abs().sum(1).mean().item(), rel=1e-5)
     queries = torch.cat([asked.chunk(0, start, start + 1)[0] for start in range(300)])
-    said, replies = mentor(queries), oracle.reply(mentor(queries), queries)
+    said, replies = mentor(queries), oracle._reply(mentor(queries), queries)
     assert found.changed_queries == pytest.approx((said.argmax(1) != replies.argmax(1)).float().mean().item())
     assert found.query_distortion == pytest.approx((said - replies).abs().sum(1).mean().item(), rel=1e-5)
     assert 0.2 < found.changed_queries < 0.4
@@ -79,15 +83,24 @@ def test_looking_counts_as_no_query(tmp_path: Path) -> None:
     mentor = spy()
     oracle = Softmax(mentor, budget=None)
     measured(oracle, mentor, attack(tmp_path, oracle), evaluation(mentor))
-    assert oracle.asked == 0
+    assert oracle.asked == 300
 
 
-def test_time_is_that_of_the_protection_alone(tmp_path: Path) -> None:
+def test_what_was_never_asked_is_not_measured(tmp_path: Path) -> None:
+    mentor = spy()
+    oracle = Softmax(mentor, budget=None)
+    asked = attack(tmp_path, oracle)
+    oracle.asked = 0
+    assert measured(oracle, mentor, asked, evaluation(mentor)).measured_queries == 0
+
+
+def test_time_is_that_of_the_protection_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protection, "perf_counter", lambda: CLOCK[-1])
     mentor = spy()
     oracle = Sleepy(mentor, budget=None)
     found = measured(oracle, mentor, attack(tmp_path, oracle), evaluation(mentor))
-    assert 1000 < found.microseconds_per_query < 3000
-    assert found.mentor_microseconds_per_query < 1000
+    assert found.microseconds_per_query == pytest.approx(1000)
+    assert found.mentor_microseconds_per_query == 0
 
 
 def test_an_attack_that_cannot_tell_its_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,16 @@
 """Random numbers that depend on what they are for, not on what was drawn before them."""
 
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.random import Philox
+from pydantic import Field
+
+from mimicbench.fingerprint import fingerprint
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""A seed in a configuration, within what Lightning seeds with."""
 
 Purpose = Literal["composite", "augmentation", "order", "reply"]
 
@@ -75,6 +81,18 @@ def walk(seed: int, count: int, places: np.ndarray) -> np.ndarray:
         here = rounds == number
         index[here] = permutation(seed, 1 + int(number), count)[within[here]]
     return index
+
+
+def seed_for(purpose: str, seed: int) -> int:
+    """A seed for PyTorch's own random numbers, another one for each purpose.
+
+    Else networks of one architecture would begin with the same weights where their seeds are equal: a student would
+    know how its mentor began.
+
+    Returns:
+        Below 2³².
+    """
+    return int(fingerprint(purpose, seed), 16) % 2**32
 
 
 @lru_cache(maxsize=4)

@@ -60,15 +60,15 @@ class _Timed:
         begun = _now(images)
         answers = self._mentor(images)
         answered = _now(images)
-        replies = self._oracle.reply(answers, images)
+        replies = self._oracle._reply(answers, images)
         self.mentor_seconds += answered - begun
         self.seconds += _now(images) - answered
         return answers, replies
 
 
 def _on_queries(ask: _Timed, attack: Attack) -> tuple[float | None, float | None, int]:
-    draws = attack.examples(_QUERIES)
-    if draws is None:
+    draws = attack.examples(min(_QUERIES, attack.oracle.asked))
+    if draws is None or not len(draws.index):
         return None, None, 0
     index, weight = torch.from_numpy(draws.index), torch.from_numpy(draws.weight).float()
     distance, changed, size = 0.0, 0, answered_at_once(attack.images.device)

@@ -24,6 +24,7 @@ from torch import Tensor
 from mimicbench import examples, predictions, progress, protection, wandb_media
 from mimicbench.attacks import Attack
 from mimicbench.checkpoints import CHECKPOINT, AtomicCheckpointIO, Checkpoints
+from mimicbench.counter_rng import seed_for
 from mimicbench.curves import Curves
 from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
@@ -113,6 +114,8 @@ def assemble(config: Config) -> Job:
     pool: Pool = build("pool", config.pool, config.paths, task.size)
     budget = arguments("oracle", config.oracle)["budget"]
     attack: Attack = build("attack", config.attack, pool, config.seed, config.trainer.max_epochs, budget)
+    if config.pool in config.oracle.values():
+        _log.warning("The mentor's owner trains on the attacker's own pool, which no owner knows; choose another one.")
     planned = sum(map(attack.samples, range(attack.epochs)))
     if planned < (whole := attack.samples_per_epoch * config.trainer.max_epochs):
         _log.warning("oracle.budget=%s ends the training after %s of %s samples.", budget, planned, whole)
@@ -136,7 +139,7 @@ def assemble(config: Config) -> Job:
     evaluation = Evaluation(images, labels, mentor_labels, rank)
     attack.attach(oracle, evaluation, hardware.device, _replies(config, mentor, oracle, pool), rank)
 
-    L.seed_everything(config.seed, workers=True, verbose=False)
+    L.seed_everything(seed_for("student", config.seed), workers=True, verbose=False)
     network = build("student", config.student, len(task.classes), task.size, attack.recipe.dropout)
     student = Student(hardware.fast(network), attack.recipe, attack.steps, len(task.classes), hardware.recorder, rank)
     stopwatch = Stopwatch()
@@ -282,6 +285,7 @@ def _rank(config: Config) -> Rank:
 def _shaping(config: Config) -> dict[str, Any]:
     """The part of a configuration that shapes the student."""
     outside: Any = {"paths": True, "logger": True, "callbacks": True}
+    outside |= {"mentor": {"checkpoint_minutes"}, "oracle": {"checkpoint_minutes"}}
     kept = {"resume", "checkpoint_minutes", "enable_model_summary", "num_sanity_val_steps", "log_every_n_steps"}
     return config.model_dump(mode="json", exclude=outside | {"trainer": kept})
 
@@ -323,7 +327,8 @@ def _trainer(config: Config, hardware: Hardware, rank: Rank, epochs: int, own: l
 def _replies(config: Config, mentor: Mentor, oracle: Oracle, pool: Pool) -> Path:
     """Where replies that are asked for once are kept: beside the run, named by all that they depend on."""
     queries = {key: value for key, value in config.attack.items() if key not in _ON_THE_WAY}
-    name = fingerprint(mentor.fingerprint, oracle.fingerprint, pool.fingerprint, config.oracle, queries, config.seed)
+    protection = {key: value for key, value in config.oracle.items() if key != "checkpoint_minutes"}
+    name = fingerprint(mentor.fingerprint, oracle.fingerprint, pool.fingerprint, protection, queries, config.seed)
     return config.paths.output_dir / "replies" / f"{name}.npy"
 
 

@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from mimicbench.counter_rng import Seed
 from mimicbench.errors import UserError
 from mimicbench.hardware import Accelerator, Precision, StepMode
 from mimicbench.paths import Paths
@@ -86,7 +87,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)]  # what Lightning seeds with
+    seed: Seed
     task: Named
     pool: Named
     mentor: Named

@@ -4,16 +4,15 @@ from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
-from torch import Tensor
+from torch import Tensor, nn
 
 from mimicbench.hardware import Hardware
 from mimicbench.mentors import Mentor
-from mimicbench.networks.vgg import VGG16
 from mimicbench.oracles import Oracle
 from mimicbench.oracles.owner import Owner
 from mimicbench.schema import build, check
 from tests.making import make_paths
-from tests.standins import FLOAT32, SpyMentor, make_task, randomised
+from tests.standins import FLOAT32, SpyMentor, make_task
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "oracle").glob("*.yaml"))
@@ -45,8 +44,11 @@ def spy(classes: int = CLASSES) -> SpyMentor:
 
 
 def real_mentor(hardware: Hardware) -> Mentor:
-    torch.manual_seed(0)
-    return Mentor(randomised(VGG16(CLASSES, 32, 0.0, width=0.05, batch_norm=True)), tuple("abcdefghij"), hardware)
+    """A network, in the arithmetic of ``hardware``, whose answers differ from image to image."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32 * 3, CLASSES))
+    nn.init.normal_(network[1].weight, std=0.1, generator=torch.Generator().manual_seed(0))
+    network[1].bias.data = -network[1].weight.data.sum(1) / 2  # as if pixels were from -0.5 to 0.5
+    return Mentor(network, tuple("abcdefghij"), hardware)
 
 
 def some_images(count: int, seed: int = 0) -> Tensor:
@@ -60,7 +62,7 @@ def some_answers(count: int, seed: int = 0, classes: int = CLASSES) -> Tensor:
     def logits(scale: float) -> Tensor:
         return torch.randn(share, classes, generator=random) * scale
 
-    share = -(-count // 8)
+    share = -(-count // 9)
     kinds = [
         logits(0.01).softmax(1),
         logits(1.0).softmax(1),
@@ -70,9 +72,17 @@ def some_answers(count: int, seed: int = 0, classes: int = CLASSES) -> Tensor:
         _normalised(torch.randint(0, 4, (share, classes), generator=random).float() + 1e-3),  # ties at the top
         _normalised(torch.randint(0, 2, (share, classes), generator=random).float() + 1e-30),  # ties again
         torch.full((share, classes), 1 / classes),
+        _nearly_tied(logits(2.0).softmax(1)),
     ]
     mixed = torch.cat(kinds)
     return mixed[torch.randperm(len(mixed), generator=random)][:count]
+
+
+def _nearly_tied(answers: Tensor) -> Tensor:
+    """The runner-up one rounding step below the largest."""
+    values, order = answers.topk(2)
+    shared = values.mean(1, keepdim=True)
+    return answers.scatter(1, order, torch.cat([shared, torch.nextafter(shared, torch.zeros(()))], 1))
 
 
 def _normalised(values: Tensor) -> Tensor:

@@ -27,15 +27,15 @@ def test_sure_answers_pass_and_others_become_misinformation(tmp_path: Path) -> N
     oracle = made(tmp_path)
     images = some_images(3)
     sure, unsure = torch.tensor([0.0, 0.9, 0.1]).expand(3, 3), torch.tensor([0.3, 0.6, 0.1]).expand(3, 3)
-    assert torch.equal(oracle.reply(sure, images), sure)
-    wrong = oracle.reply(unsure, images)
-    assert torch.equal(oracle.reply(torch.tensor([0.5, 0.4, 0.1]).expand(3, 3), images), wrong)
+    assert torch.equal(oracle._reply(sure, images), sure)
+    wrong = oracle._reply(unsure, images)
+    assert torch.equal(oracle._reply(torch.tensor([0.5, 0.4, 0.1]).expand(3, 3), images), wrong)
 
 
 def test_between_them_replies_are_those_of_the_formula(tmp_path: Path) -> None:
     images, answers = some_images(200), some_answers(200, classes=3)
-    wrong = made(tmp_path, steepness=1e6, threshold=1.0).reply(torch.full((200, 3), 1 / 3), images)
-    replies = made(tmp_path, steepness=5.0).reply(answers, images)
+    wrong = made(tmp_path, steepness=1e6, threshold=1.0)._reply(torch.full((200, 3), 1 / 3), images)
+    replies = made(tmp_path, steepness=5.0)._reply(answers, images)
     for answer, reply, misinformed in zip(answers.tolist(), replies.tolist(), wrong.tolist(), strict=True):
         alpha = 1 / (1 + math.exp(-5.0 * (0.7 - max(answer))))
         expected = [(1 - alpha) * y + alpha * f for y, f in zip(answer, misinformed, strict=True)]
@@ -46,7 +46,7 @@ def test_the_network_learns_to_be_wrong(tmp_path: Path) -> None:
     task = make_task(40)
     oracle = made(tmp_path, threshold=1.0)
     images = torch.from_numpy(task.test.images).permute(0, 3, 1, 2) / 255
-    wrong = oracle.reply(torch.full((len(images), 3), 1 / 3), images)
+    wrong = oracle._reply(torch.full((len(images), 3), 1 / 3), images)
     assert (wrong.argmax(1).numpy() == task.test.labels).mean() < 0.1  # chance is a third
 
 

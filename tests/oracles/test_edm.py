@@ -46,7 +46,7 @@ def test_members_agree_on_the_task_and_not_on_other_images(tmp_path: Path) -> No
 
 def test_each_image_is_answered_by_one_member_and_each_by_as_many(tmp_path: Path) -> None:
     oracle, images = made(tmp_path, max_epochs=1), some_images(600)
-    replies = oracle.reply(torch.full((600, 3), 1 / 3), images)
+    replies = oracle._reply(torch.full((600, 3), 1 / 3), images)
     distance = (answers_of_members(oracle, images) - replies[:, None]).abs().amax(2)
     nearest, who = distance.min(1)
     assert nearest.max() < 1e-5

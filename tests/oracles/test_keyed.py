@@ -81,3 +81,8 @@ def test_integers_are_all_as_frequent() -> None:
     counts = torch.bincount(KeyedNoise(0).integers(bytes_as_floats(5000), 7), minlength=7)
     assert len(counts) == 7
     assert stats.chisquare(counts.numpy()).pvalue > 1e-3
+
+
+def test_sums_stay_exact_for_large_bright_images() -> None:
+    image = torch.ones(1, 3, 128, 128)
+    assert KeyedNoise(0).uniforms(image, 2)[0].tolist() == _literal(image[0], 0, 2)

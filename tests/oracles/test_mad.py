@@ -46,7 +46,7 @@ def test_the_reply_is_that_of_a_literal_search(name: str, keep: bool, tmp_path: 
     classes, epsilon = 6, 0.8
     answers, images = some_answers(60, classes=classes), some_images(60)
     oracle = make_oracle(name, tmp_path, f"oracle.epsilon={epsilon}", "oracle.seed=3", classes=classes)
-    replies = oracle.reply(answers, images)
+    replies = oracle._reply(answers, images)
     owner = Owner(make_task(classes=classes), make_paths(tmp_path), FLOAT32)
     proxy = owner.network("oracle.proxy", NETWORK, 3).eval()
     assert isinstance(proxy, VGG16)
@@ -56,14 +56,14 @@ def test_the_reply_is_that_of_a_literal_search(name: str, keep: bool, tmp_path: 
         step = tried - answer
         alpha = (epsilon / step.abs().sum(1).clamp_min(1e-9)).clamp_max(1)[:, None]
         values = objective(gradient, answer + alpha * step, answer)
-        possible = (answer + alpha * step)[values > values.max() - 1e-5]  # of equally good ones any may be taken
+        possible = (answer + alpha * step)[values > values.max() - 3e-5]  # of equally good ones any may be taken
         assert (possible - reply).abs().amax(1).min() < 1e-5
 
 
 def test_the_gradient_is_turned(tmp_path: Path) -> None:
     answers, images = some_answers(200), some_images(200)
     proxy = Owner(make_task(classes=10), make_paths(tmp_path), FLOAT32).network("oracle.proxy", NETWORK, 0).eval()
-    kept, free = (make_oracle(name, tmp_path).reply(answers, images) for name in ("mad", "mad_extreme"))
+    kept, free = (make_oracle(name, tmp_path)._reply(answers, images) for name in ("mad", "mad_extreme"))
     turned = torch.stack(
         [
             torch.stack([objective(gradients(proxy, image), one, answer) for one in (answer, keeping, freely)])
@@ -78,9 +78,9 @@ def test_the_gradient_is_turned(tmp_path: Path) -> None:
 def test_many_classes_come_close_to_the_search_over_all_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers, images = some_answers(300), some_images(300)
     oracle = make_oracle("mad", tmp_path, "oracle.epsilon=2")
-    whole = oracle.reply(answers, images)
+    whole = oracle._reply(answers, images)
     monkeypatch.setattr("mimicbench.oracles.mad._ALL_SUBSETS", 5)
-    nested = oracle.reply(answers, images)
+    nested = oracle._reply(answers, images)
     proxy = Owner(make_task(classes=10), make_paths(tmp_path), FLOAT32).network("oracle.proxy", NETWORK, 0).eval()
     pairs = zip(images[:60], answers, whole, nested, strict=False)
     values = torch.stack(

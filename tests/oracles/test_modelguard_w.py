@@ -34,7 +34,7 @@ def optimum(answer: np.ndarray, epsilon: float) -> float:
 def test_replies_are_as_good_as_a_solvers(classes: int, epsilon: float, tmp_path: Path) -> None:
     answers = some_answers(40, classes=classes)
     oracle = make_oracle("modelguard_w", tmp_path, f"oracle.epsilon={epsilon}", classes=classes)
-    replies = oracle.reply(answers, some_images(40)).double()
+    replies = oracle._reply(answers, some_images(40)).double()
     labels = answers.argmax(1)
     for answer, reply, label in zip(answers.double(), replies, labels, strict=True):
         answer = answer / answer.sum()

@@ -66,7 +66,7 @@ def test_no_gradient_passes(make: Make) -> None:
 def test_nothing_behind_the_door_is_reachable_by_name(make: Make) -> None:
     oracle = make(spy())
     public = {name for name in dir(oracle) if not name.startswith("_")}
-    assert public == {"ask", "asked", "budget", "fingerprint", "keeps_argmax", "ledger", "recall", "reply"}
+    assert public == {"ask", "asked", "budget", "fingerprint", "keeps_argmax", "ledger", "recall"}
     assert not any(isinstance(getattr(oracle, name), Mentor | nn.Module) for name in public)
 
 
@@ -80,7 +80,7 @@ def test_label_replies_are_one_hot_at_the_mentors_class(count: int) -> None:
 
 
 def test_label_takes_the_first_of_equals() -> None:
-    replies = Label(SpyMentor(), budget=None).reply(torch.tensor([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]]), images(2))
+    replies = Label(SpyMentor(), budget=None)._reply(torch.tensor([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]]), images(2))
     assert replies.tolist() == [[0, 1, 0], [1, 0, 0]]
 
 

@@ -17,7 +17,7 @@ def bent(probability: float, beta: float, gamma: float) -> float:
 def test_replies_are_those_of_the_formula(beta: float, gamma: float, tmp_path: Path) -> None:
     answers = some_answers(400)
     oracle = make_oracle("reverse_sigmoid", tmp_path, f"oracle.beta={beta}", f"oracle.gamma={gamma}")
-    for answer, reply in zip(answers.tolist(), oracle.reply(answers, some_images(400)).tolist(), strict=True):
+    for answer, reply in zip(answers.tolist(), oracle._reply(answers, some_images(400)).tolist(), strict=True):
         values = [bent(one, beta, gamma) for one in answer]
         expected = [value / sum(values) for value in values]
         if beta == 0.21:  # elsewhere values may have to be exchanged
@@ -33,4 +33,4 @@ def test_with_many_classes_the_formula_alone_would_lose_the_label(tmp_path: Path
     values = [bent(one, 0.21, 0.2) for one in answer[0].tolist()]
     assert max(values) in values[:20]
     oracle = make_oracle("reverse_sigmoid", tmp_path, classes=100)
-    assert oracle.reply(answer, some_images(1)).argmax().item() == 70
+    assert oracle._reply(answer, some_images(1)).argmax().item() == 70

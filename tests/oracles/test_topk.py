@@ -10,7 +10,7 @@ from tests.oracles.protected import make_oracle, some_answers, some_images
 @pytest.mark.parametrize("k", [1, 2, 10])
 def test_replies_are_those_of_the_formula(k: int, tmp_path: Path) -> None:
     answers = some_answers(500)
-    replies = make_oracle("topk", tmp_path, f"oracle.k={k}").reply(answers, some_images(500))
+    replies = make_oracle("topk", tmp_path, f"oracle.k={k}")._reply(answers, some_images(500))
     assert ((replies > 0).sum(1) <= k).all()
     for answer, reply in zip(answers.tolist(), replies.tolist(), strict=True):
         kept = sorted(range(10), key=lambda i: (-answer[i], i))[:k]
@@ -20,7 +20,7 @@ def test_replies_are_those_of_the_formula(k: int, tmp_path: Path) -> None:
 
 def test_all_classes_are_the_softmax(tmp_path: Path) -> None:
     answers = some_answers(50)
-    replies = make_oracle("topk", tmp_path, "oracle.k=10").reply(answers, some_images(50))
+    replies = make_oracle("topk", tmp_path, "oracle.k=10")._reply(answers, some_images(50))
     torch.testing.assert_close(replies, answers)
 
 

@@ -1,12 +1,12 @@
 """A mentor that is trained here, once, and kept."""
 
 from pathlib import Path
-from typing import Annotated
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
 from mimicbench.augmentation import Augmentation
+from mimicbench.counter_rng import Seed
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.checkpoint import load_network
 from mimicbench.mentors.mentor import Mentor
@@ -24,7 +24,7 @@ def trained(
     hardware: Hardware,
     *,
     network: Component,
-    seed: Annotated[int, Field(ge=0, lt=2**32)],
+    seed: Seed,
     max_epochs: PositiveInt,
     samples_per_epoch: PositiveInt | None,
     recipe: Recipe,

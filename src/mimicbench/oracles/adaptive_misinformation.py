@@ -3,10 +3,11 @@
 from typing import Annotated
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from mimicbench.augmentation import Augmentation
+from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.mentors.once import trained_once
 from mimicbench.mentors.training import MentorTraining, TaskChunks
@@ -53,7 +54,7 @@ class AdaptiveMisinformation(Oracle):
         threshold: Annotated[float, Field(ge=0, le=1)],
         steepness: PositiveFloat,
         network: Component,
-        seed: NonNegativeInt,
+        seed: Seed,
         max_epochs: PositiveInt,
         samples_per_epoch: PositiveInt | None,
         recipe: Recipe,
@@ -93,7 +94,7 @@ class AdaptiveMisinformation(Oracle):
         self.__wrong = owner.answering(wrong)
         self.fingerprint = self.__wrong.fingerprint
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The probabilities where they are sure, misinformation where they are not."""
         surest = probabilities.amax(1, keepdim=True)
         alpha = (self._steepness * (self._threshold - surest)).sigmoid()

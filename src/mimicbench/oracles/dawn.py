@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
+from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
 from mimicbench.oracles.keyed import KeyedNoise
@@ -37,14 +38,14 @@ class Dawn(Oracle):
         owner: Owner | None = None,
         *,
         share: Annotated[float, Field(ge=0, le=1)],
-        seed: NonNegativeInt,
+        seed: Seed,
         budget: PositiveInt | None,
     ) -> None:
         super().__init__(mentor, owner, budget=budget)
         self._share = share
         self.__noise = KeyedNoise(seed)
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The probabilities, or those with a wrong label."""
         classes = probabilities.shape[1]
         lots = self.__noise.uniforms(images, 2)

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from mimicbench.augmentation import Augmentation
+from mimicbench.counter_rng import Seed
 from mimicbench.fingerprint import fingerprint
 from mimicbench.mentors import Mentor
 from mimicbench.mentors.diverse import DiverseTraining, Ensemble, ExposedChunks
@@ -19,6 +20,8 @@ from mimicbench.pools import Pool
 from mimicbench.recipe import Recipe
 from mimicbench.resident import ResidentImages
 from mimicbench.schema import Component, build
+
+_BLOCK = 256  # images that a member answers are a multiple of it: libraries tune themselves for each number anew
 
 
 class EDM(Oracle):
@@ -33,7 +36,9 @@ class EDM(Oracle):
     student can learn.
 
     The networks are trained once and kept in the cache, in n times a mentor's time and twice that for the auxiliary
-    images; a query costs one forward pass. The mentor is not asked, but answers too, for what the protection costs.
+    images. A reply costs the forward pass of one of them; the mentor, in whose place they answer, is asked too. The
+    hash is exact, so that an attacker who sends slightly changed copies of an image can meet all members; one that
+    small changes leave as it is would prevent that.
 
     Args:
         mentor: What would answer.
@@ -63,7 +68,7 @@ class EDM(Oracle):
         diversity: NonNegativeFloat,
         auxiliary: Component,
         network: Component,
-        seed: NonNegativeInt,
+        seed: Seed,
         max_epochs: PositiveInt,
         samples_per_epoch: PositiveInt | None,
         recipe: Recipe,
@@ -75,7 +80,7 @@ class EDM(Oracle):
         task, hardware = owner.task, owner.hardware
         pool: Pool = build("oracle.auxiliary", auxiliary, owner.paths, task.size)
         ensemble = Ensemble(
-            [owner.network("oracle.network", network, seed + number, recipe.dropout) for number in range(members)]
+            [owner.network("oracle.network", network, seed, recipe.dropout, number) for number in range(members)]
         )
 
         def training() -> tuple[DiverseTraining, ExposedChunks]:
@@ -111,12 +116,13 @@ class EDM(Oracle):
         self.__noise = KeyedNoise(seed)
         self.fingerprint = fingerprint(*(member.fingerprint for member in self.__members))
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """Each image's answer from the member that its hash picks."""
         chosen = self.__noise.integers(images, len(self.__members))
         replies = torch.empty_like(probabilities)
         for number, member in enumerate(self.__members):
             rows = (chosen == number).nonzero()[:, 0]
-            if len(rows):
-                replies[rows] = member(images[rows].contiguous(memory_format=torch.channels_last))
+            if count := len(rows):
+                padded = torch.cat([rows, rows[-1:].expand(-count % _BLOCK)])
+                replies[rows] = member(images[padded].contiguous(memory_format=torch.channels_last))[:count]
         return replies

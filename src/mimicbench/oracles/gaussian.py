@@ -1,11 +1,12 @@
 """Noise on the mentor's answers."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
+from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.keyed import KeyedNoise
 from mimicbench.oracles.oracle import Oracle
@@ -35,9 +36,9 @@ class Gaussian(Oracle):
         mentor: Mentor,
         owner: Owner | None = None,
         *,
-        scale: PositiveFloat,
+        scale: Annotated[float, Field(gt=0, le=100)],
         space: Literal["logits", "probabilities"],
-        seed: NonNegativeInt,
+        seed: Seed,
         budget: PositiveInt | None,
     ) -> None:
         super().__init__(mentor, owner, budget=budget)
@@ -45,7 +46,7 @@ class Gaussian(Oracle):
         self._space = space
         self.__noise = KeyedNoise(seed)
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The probabilities with noise."""
         noise = (self._scale * self.__noise.normals(images, probabilities.shape[1])).to(probabilities)
         if self._space == "logits":

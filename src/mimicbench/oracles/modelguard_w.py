@@ -13,7 +13,7 @@ from mimicbench.oracles.owner import Owner
 
 _STEPS = 40  # of each search: (2/3)^40 is 1e-7
 _MARGIN = 1e-4
-_LEAST = 1e-12  # of a probability whose logarithm is taken
+_LEAST = 1e-12  # of a probability whose logarithm is taken; the source adds 1e-6 instead
 
 
 class ModelGuardW(Oracle):
@@ -48,7 +48,7 @@ class ModelGuardW(Oracle):
         super().__init__(mentor, owner, budget=budget)
         self._epsilon = epsilon
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The optimum of the program."""
         y = probabilities.double()
         y = y / y.sum(1, keepdim=True)

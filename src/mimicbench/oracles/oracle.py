@@ -16,7 +16,7 @@ from mimicbench.oracles.owner import Owner
 class Oracle(ABC):
     """Answers queries to a mentor: counts them, keeps to a budget, and decides what a reply reveals.
 
-    A subclass says in :meth:`reply` what the attacker gets to see, and declares its own parameters after the ``*`` of
+    A subclass says in :meth:`_reply` what the attacker gets to see, and declares its own parameters after the ``*`` of
     its constructor.
 
     Args:
@@ -64,14 +64,14 @@ class Oracle(ABC):
         self.asked += together
         if self.ledger is not None:
             self.ledger.note(len(images))
-        return self.reply(self.__mentor(images), images)
+        return self._reply(self.__mentor(images), images)
 
     def recall(self, asked: int) -> None:
         """Take over the count of an earlier process of this run, whose replies were learned or kept."""
         self.asked = max(self.asked, asked)
 
     @abstractmethod
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """What the attacker sees of the mentor's answers: a function of answer and image, in whatever batch they come.
 
         Args:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mimicbench.counter_rng import seed_for
 from mimicbench.hardware import Hardware
 from mimicbench.mentors import Mentor
 from mimicbench.paths import Paths
@@ -28,17 +29,18 @@ class Owner:
     paths: Paths
     hardware: Hardware
 
-    def network(self, key: str, node: Mapping[str, Any], seed: int, dropout: float = 0.0) -> nn.Module:
+    def network(self, key: str, node: Mapping[str, Any], seed: int, dropout: float = 0.0, number: int = 0) -> nn.Module:
         """A network for the task's images and classes, with random weights.
 
         Args:
             key: Where ``node`` stands in the configuration.
             node: Its configuration, with ``_target_``.
-            seed: Decides the weights; the program's own random numbers stay as they are.
+            seed: Decides the weights, with ``key``; the program's own random numbers stay as they are.
             dropout: Of its dense layers.
+            number: Among several of one seed, whose weights differ.
         """
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed_for(f"{key} {number}", seed))
             network: nn.Module = build(key, node, len(self.task.classes), self.task.size, dropout)
         return network
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
+from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
 from mimicbench.oracles.keyed import KeyedNoise
@@ -35,14 +36,14 @@ class Perturbed(Oracle):
         owner: Owner | None = None,
         *,
         epsilon: Annotated[float, Field(ge=0, le=2)],
-        seed: NonNegativeInt,
+        seed: Seed,
         budget: PositiveInt | None,
     ) -> None:
         super().__init__(mentor, owner, budget=budget)
         self._epsilon = epsilon
         self.__noise = KeyedNoise(seed)
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The probabilities, as far from themselves as they may be."""
         y, label = probabilities, probabilities.argmax(1)
         z = -self.__noise.uniforms(images, y.shape[1]).log()

@@ -44,7 +44,7 @@ class ReverseSigmoid(Oracle):
         self._beta = beta
         self._gamma = gamma
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The probabilities, bent."""
         y = probabilities.double()  # 1 - 1e-9 is 1 in float32
         bend = (self._gamma * y.logit(_LEAST)).sigmoid() - 0.5

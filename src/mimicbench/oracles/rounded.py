@@ -38,7 +38,7 @@ class Rounded(Oracle):
         super().__init__(mentor, owner, budget=budget)
         self._scale = float(10**decimals)
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """Whole units of 10^-d, renormalised."""
         label = probabilities.argmax(1, keepdim=True)
         units = (probabilities * self._scale).round()

@@ -1,9 +1,10 @@
 """All but the label's probability in another order."""
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor
 
+from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
 from mimicbench.oracles.keyed import KeyedNoise
@@ -25,13 +26,11 @@ class Shuffled(Oracle):
 
     keeps_argmax = True
 
-    def __init__(
-        self, mentor: Mentor, owner: Owner | None = None, *, seed: NonNegativeInt, budget: PositiveInt | None
-    ) -> None:
+    def __init__(self, mentor: Mentor, owner: Owner | None = None, *, seed: Seed, budget: PositiveInt | None) -> None:
         super().__init__(mentor, owner, budget=budget)
         self.__noise = KeyedNoise(seed)
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The same values in other places."""
         label = probabilities.argmax(1)
         classes = torch.arange(probabilities.shape[1], device=label.device)

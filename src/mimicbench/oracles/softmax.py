@@ -10,6 +10,6 @@ class Softmax(Oracle):
 
     keeps_argmax = True
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The probabilities themselves."""
         return probabilities

@@ -1,10 +1,12 @@
 """The few most probable classes."""
 
+import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
 from mimicbench.errors import UserError
 from mimicbench.mentors import Mentor
+from mimicbench.oracles.argmax import with_argmax
 from mimicbench.oracles.oracle import Oracle
 from mimicbench.oracles.owner import Owner
 
@@ -32,8 +34,9 @@ class TopK(Oracle):
             raise UserError(f"oracle.k={k}, but the mentor knows {len(mentor.classes)} classes; take at most these.")
         self._k = k
 
-    def reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
+    def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """The k largest, renormalised."""
         values, order = probabilities.sort(dim=1, descending=True, stable=True)
         kept = values[:, : self._k]
-        return probabilities.new_zeros(probabilities.shape).scatter_(1, order[:, : self._k], kept / kept.sum(1, True))
+        replies = torch.zeros_like(probabilities).scatter_(1, order[:, : self._k], kept / kept.sum(1, keepdim=True))
+        return with_argmax(replies, order[:, 0])  # a division can make equal what was not
