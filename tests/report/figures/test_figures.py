@@ -206,10 +206,15 @@ def test_protections_lie_at_what_they_cost_owner_and_attacker(protected: Sweep) 
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["gaussian", "label", "softmax"]
 
 
-def test_protections_that_cost_the_same_are_drawn_side_by_side(protected: Sweep) -> None:
-    by_accuracy, _ = drawn(protections.draw, protected).figure.axes
+def test_protections_that_cost_nothing_have_a_lane_of_their_own(protected: Sweep) -> None:
+    by_accuracy, by_distortion = drawn(protections.draw, protected).figure.axes
     free = {float(np.array(line.get_xydata())[0, 0]) for line in by_accuracy.get_lines()} - {0.05}
-    assert len({round(place, 5) for place in free if place < 0.04}) == 2
+    places = sorted(place for place in free if place < 0.04)
+    assert len(places) == 2
+    assert places[-1] < 0
+    assert [text.get_text() for text in by_accuracy.texts if text.get_text()] == ["nothing"]
+    assert not [text.get_text() for text in by_distortion.texts if text.get_text()]  # one alone stays at 0
+    assert min(by_accuracy.get_xticks()) >= 0
 
 
 def test_protections_are_told_in_words(protected: Sweep) -> None:

@@ -12,7 +12,7 @@ from mimicbench.report.style import Theme, canvas, lines
 from mimicbench.report.sweep import Sweep
 from mimicbench.report.words import method
 
-_NEAR = 0.035  # of an axis: points that are closer are drawn side by side
+_LANE = 0.04  # of the greatest loss: for each of those that lose nothing
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
         _points(axes, found, np.array([getattr(one, measure) for one in found.values()]), looks, theme)
     by_accuracy.set(xlabel="Owner's loss: test accuracy", ylabel="Attacker's gain: fidelity")
     by_distortion.set(xlabel="Owner's loss: mean L1 distance of replies")
-    by_accuracy.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    by_accuracy.xaxis.set_major_formatter(PercentFormatter(1))
     by_accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     handles, names = by_accuracy.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right upper")
@@ -51,8 +51,7 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
         "Each protection at what it takes from the mentor's owner (left: test accuracy as seen through it; right: mean "
         "L1 distance of its replies from the mentor's answers on the test images) and what it leaves the attacker: "
         "open marks for standard mimicking, filled ones for composite, an arrow from one to the other. A good "
-        "protection is low and at the left. Marks that would cover each other stand side by side in a shaded "
-        "band, and all belong to its middle."
+        "protection is low and at the left; the shaded lane holds those that take nothing."
     )
     return Drawn(figure, caption, " ".join(["Scatter plot of fidelity over what the owner loses.", *told]))
 
@@ -88,9 +87,15 @@ def _named(cell: str) -> str:
 def _points(
     axes: Axes, found: dict[str, _Protected], x: np.ndarray, looks: dict[str, dict[str, Any]], theme: Theme
 ) -> None:
-    places, bands = _side_by_side(x)
-    for start, stop in bands:
-        axes.axvspan(start, stop, color=theme.faint, alpha=0.4, linewidth=0)
+    """Draw each protection at its loss; where several lose nothing, side by side in a lane of their own on the left."""
+    free, lane = x <= 0, _LANE * max(float(x.max()), 1e-3)
+    places = x.astype(float)
+    if free.sum() > 1:
+        width = lane * free.sum()
+        places[free] = lane * (np.arange(free.sum()) + 0.5) - width - lane
+        axes.axvspan(-width - lane, -lane, color=theme.faint, alpha=0.4, linewidth=0)
+        middle = -width / 2 - lane
+        axes.text(middle, 1.0, "nothing", transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=9)
     for (name, one), place in zip(found.items(), places, strict=True):
         colour, marker = looks[name]["color"], looks[name]["marker"]
         attacks = sorted(one.fidelity, key=lambda attack: attack == "standard")  # filled marks first: the legend's
@@ -108,16 +113,6 @@ def _points(
         if {"standard", "composite"} <= one.fidelity.keys():
             arrow = {"arrowstyle": "->", "color": colour, "shrinkA": 4, "shrinkB": 4}
             axes.annotate("", (place, one.fidelity["composite"]), (place, one.fidelity["standard"]), arrowprops=arrow)
-
-
-def _side_by_side(x: np.ndarray) -> tuple[np.ndarray, list[tuple[float, float]]]:
-    """The places of some points on an axis, and the bands in which several stand around the place of all of them."""
-    gap = _NEAR * max(float(np.ptp(x)), 1e-3)
-    places, bands = x.astype(float), []
-    order = np.argsort(x, kind="stable")
-    for near in np.split(order, np.flatnonzero(np.diff(x[order]) > gap) + 1):
-        middle, reach = float(x[near].mean()), gap * len(near) / 2
-        if len(near) > 1:
-            places[near] = middle - reach + gap * (np.arange(len(near)) + 0.5)
-            bands.append((middle - reach, middle + reach))
-    return places, bands
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= high])
+    axes.set_xlim(low, high)
