@@ -1,0 +1,1 @@
+"""Does a copy carry its mentor's mark? Tests, and words for what they find."""

@@ -1,0 +1,88 @@
+"""What may be said of students and marks, and in which words."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from mimicbench.ownership.statistics import Bound, excess, most_carriers, pairing_p_value, upper_bound
+
+Word = Literal["detected", "not detected", "absent", "inconclusive"]
+
+MARGIN = 0.05
+"""δ: an excess below this is as good as none."""
+
+LEVEL = 0.05
+"""Of false alarms."""
+
+TOOK = 0.9
+"""Score of a mentor's own key from which its mark has taken."""
+
+CLOSE = 0.05
+"""How much less accurate than its mentor a student may be to be a copy of it."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A condition without which a test says nothing.
+
+    Attributes:
+        name: In words.
+        passed: Whether it holds.
+    """
+
+    name: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a matrix of scores says.
+
+    Attributes:
+        word: In short.
+        sentence: The word with what it rests on.
+        excess: Mean score of keys on their own mentors' students less that on others.
+        bound: Its upper confidence bound; None for fewer than three keys.
+        p_value: Of the excess, by permuting which student belongs to which key.
+        carriers: Students over the owner's threshold.
+        most_carriers: The largest share of such students that is compatible with it.
+    """
+
+    word: Word
+    sentence: str
+    excess: float
+    bound: Bound | None
+    p_value: float
+    carriers: int
+    most_carriers: float
+
+
+def judged(scores: np.ndarray, threshold: float, gates: list[Gate], margin: float = MARGIN) -> Verdict:
+    """Judge a matrix of scores.
+
+    ``detected`` where the p-value of the excess is at most 0.05. ``absent (non-inferiority, δ = 5 points)`` where the
+    upper 95 % bound of the excess is below δ and no student is over the owner's threshold. ``inconclusive`` where a
+    gate failed. Else ``not detected``, which is all that few models can show.
+
+    Args:
+        scores: float [K, K], of key i on the student of mentor j, in [0, 1].
+        threshold: The score from which an owner would claim a student.
+        gates: What must hold.
+        margin: δ.
+    """
+    count = len(scores)
+    found = excess(scores)
+    p_value = pairing_p_value(scores)
+    bound = upper_bound(scores) if count >= 3 else None
+    carriers = int((np.diagonal(scores) >= threshold).sum())
+    failed = [gate.name for gate in gates if not gate.passed]
+    word: Word = "not detected"
+    told = f"{count} keys: not detected"
+    if failed:
+        word, told = "inconclusive", f"inconclusive (gate failed: {'; '.join(failed)})"
+    elif p_value <= LEVEL:
+        word, told = "detected", "detected"
+    elif bound is not None and bound.upper < margin and not carriers:
+        word, told = "absent", f"absent (non-inferiority, δ = {100 * margin:g} points)"
+    return Verdict(word, told, found, bound, p_value, carriers, most_carriers(carriers, count))

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from mimicbench.ownership.verdict import Gate, judged
+
+PASSED = [Gate("the mark took", True)]
+
+
+def quiet(count: int, own: float = 0.1, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 0.01, (count, count))
+    return np.clip(0.1 + noise + (own - 0.1) * np.eye(count), 0, 1)
+
+
+def test_a_mark_that_is_carried_is_detected() -> None:
+    found = judged(quiet(20, own=0.9), 0.5, PASSED)
+    assert found.word == found.sentence == "detected"
+    assert found.p_value < 0.001
+    assert found.carriers == 20
+
+
+def test_absence_needs_a_bound_below_the_margin_and_no_student_over_the_threshold() -> None:
+    found = judged(quiet(20), 0.5, PASSED)
+    assert found.word == "absent"
+    assert found.sentence == "absent (non-inferiority, δ = 5 points)"
+    assert found.most_carriers == pytest.approx(0.139, abs=5e-4)
+    assert judged(quiet(20), 0.05, PASSED).word == "not detected"
+    assert judged(quiet(20), 0.5, PASSED, margin=0.0).word == "not detected"
+
+
+def test_few_or_scattered_scores_are_not_detected_and_no_more() -> None:
+    scattered = np.random.default_rng(1).random((5, 5))
+    assert judged(scattered, 2.0, PASSED).sentence == "5 keys: not detected"
+    assert judged(quiet(2), 0.5, PASSED).word == "not detected"  # two keys have no spread to go by
+    assert judged(quiet(2), 0.5, PASSED).bound is None
+
+
+def test_a_failed_gate_leaves_everything_open() -> None:
+    gates = [Gate("the mark took", True), Gate("the positive control is detected", False)]
+    found = judged(quiet(20, own=0.9), 0.5, gates)
+    assert found.word == "inconclusive"
+    assert found.sentence == "inconclusive (gate failed: the positive control is detected)"
