@@ -15,9 +15,12 @@ from omegaconf import DictConfig
 from sklearn.metrics import accuracy_score
 from torch import Tensor
 
+from mimicbench import job
 from mimicbench import run as module
 from mimicbench.errors import UserError
 from mimicbench.mentors import Mentor
+from mimicbench.oracles.label import Label
+from mimicbench.oracles.owner import Owner
 from mimicbench.pools import Pool
 from mimicbench.results import Result
 from mimicbench.run import run
@@ -25,7 +28,7 @@ from mimicbench.schema import build, check
 from mimicbench.student import Student
 from mimicbench.tasks.digits import digits
 from tests.making import make_paths
-from tests.standins import FLOAT32, SpyMentor, spied
+from tests.standins import FLOAT32, SpyMentor, make_task, spied
 
 CONF = Path(__file__).parents[1] / "conf"
 SHORT = (
@@ -116,19 +119,22 @@ def test_a_student_can_be_the_next_mentor(cache: Path, tmp_path: Path) -> None:
 def test_replies_are_kept_under_a_name_made_of_all_that_they_depend_on(cache: Path, tmp_path: Path) -> None:
     pool, mentor = Pool(np.zeros((0, 1, 1, 3), np.uint8), "pool"), SpyMentor()
 
-    def name(*overrides: str, pool: Pool = pool, mentor: Mentor = mentor) -> Path:
-        return module._replies(check(configured(cache, tmp_path, *overrides)), mentor, pool)
+    def name(*overrides: str, pool: Pool = pool, mentor: Mentor = mentor, trained_for_it: str = "") -> Path:
+        oracle = Label(mentor, budget=None)
+        oracle.fingerprint = trained_for_it
+        return job._replies(check(configured(cache, tmp_path, *overrides)), mentor, oracle, pool)
 
     other = SpyMentor()
     other.fingerprint = "other"
     same = {name(), name("attack.recipe.learning_rate=0.3"), name("trainer.max_epochs=7"), name("student.width=0.2")}
+    same |= {name("attack.use=label")}
     assert len(same) == 1
     different = {
         *(name("oracle=softmax"), name("oracle.budget=290"), name("seed=1"), name("attack.images=3")),
         *(name("attack.ratio=uniform"), name("attack.samples_per_epoch=299"), name("attack=standard")),
-        *(name(mentor=other), name(pool=Pool(pool.images, "other"))),
+        *(name(mentor=other), name(pool=Pool(pool.images, "other")), name(trained_for_it="other")),
     }
-    assert len(different | same) == 10
+    assert len(different | same) == 11
     assert all(file.parent == tmp_path / "replies" for file in different | same)
 
 
@@ -147,7 +153,7 @@ def test_a_wrong_section_is_refused_before_anything_is_read(
     def read(*_: Any, **__: Any) -> None:
         raise AssertionError("something was read")
 
-    monkeypatch.setattr(module, "build", read)
+    monkeypatch.setattr(job, "build", read)
     with pytest.raises(UserError) as caught:
         started(cache, tmp_path, wrong)
     assert len(str(caught.value)) < 300
@@ -253,3 +259,37 @@ def test_two_processes_do_not_work_in_one_folder(cache: Path, tmp_path: Path) ->
     with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match=r"Another process works in .*; wait for it, or"):
         started(cache, tmp_path)
     assert not (tmp_path / "result.json").exists()
+
+
+def test_a_student_begins_neither_as_its_mentor_nor_as_a_protections_network(cache: Path, tmp_path: Path) -> None:
+    # All have the same architecture and the seed 0.
+    folder = tmp_path / "run"
+    folder.mkdir()
+    made = job.assemble(check(configured(cache, folder, "oracle=mad", "seed=0", "mentor.seed=0")))
+    torch.manual_seed(0)
+    mentor = build("mentor.network", made.config.mentor["network"], 10, 32, 0.0)
+    proxy = Owner(make_task(classes=10), made.config.paths, FLOAT32).network(
+        "oracle.proxy", made.config.oracle["proxy"], 0
+    )
+    first = [next(network.parameters()) for network in (made.student.network, mentor, proxy)]
+    assert first[0].shape == first[1].shape == first[2].shape
+    assert not any(torch.equal(first[i], first[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+
+
+def test_a_marked_mentor_is_compared_with_an_unmarked_one(
+    cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = started(cache, tmp_path, "watermark=content", "watermark.key=3")
+    mark = result.watermark
+    assert mark is not None
+    assert (mark.scheme, mark.key, mark.triggers) == ("content", 3, 100)
+    assert mark.accuracy_lost == pytest.approx(started(cache, tmp_path / "2").mentor_accuracy - result.mentor_accuracy)
+    assert 0 <= mark.student_score <= 1
+    assert mark.took == (mark.mentor_score >= 0.9 and mark.accuracy_lost <= 0.02)
+    assert ("The mark did not take" in caplog.text) == (not mark.took)
+    assert json.loads((tmp_path / "result.json").read_text())["watermark"] == asdict(mark)
+
+
+def test_a_mentor_that_is_trained_already_cannot_be_marked(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="A mark is applied while the mentor is trained"):
+        started(cache, tmp_path, "watermark=noise", "mentor.checkpoint=some.ckpt")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 from mimicbench.files import atomic, writing
 
 FILE = "result.json"
+_NESTED = ("queries", "protection", "watermark", "code")
 _KNOWN_BY = {"task", "pool", "attack", "oracle", "seed", "student_accuracy"}  # in every layout so far
 
 
@@ -64,6 +65,31 @@ class Protection:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """What a mark did to the mentor, and whether the student answers to it.
+
+    Attributes:
+        scheme: Its name.
+        key: The owner's secret, from which it was made.
+        triggers: How many there are.
+        mentor_score: Share of the triggers to which the marked mentor says what the owner wants.
+        unmarked_score: The same of a mentor of the same recipe and seed without the mark.
+        accuracy_lost: By how much the marked one is less accurate on the task's test images.
+        took: Whether the mark can serve: a score of 0.9 at least, and 0.02 of accuracy lost at most.
+        student_score: Share of the triggers to which the student says what the owner wants.
+    """
+
+    scheme: str
+    key: int
+    triggers: int
+    mentor_score: float
+    unmarked_score: float
+    accuracy_lost: float
+    took: bool
+    student_score: float
+
+
+@dataclass(frozen=True)
 class Result:
     """One finished job. Accuracies are fractions; the last epoch's student is the one measured.
 
@@ -81,6 +107,7 @@ class Result:
         fidelity: Share of test images on which student and mentor give the same label.
         queries: What was asked.
         protection: What the oracle costs the mentor's owner, and what it changes.
+        watermark: What the mentor was marked with; None for no mark.
         epochs: Epochs of the student.
         sgd_steps: SGD steps of the student.
         train_seconds: Wall time of the student's training, asking included, evaluation not.
@@ -107,6 +134,7 @@ class Result:
     fidelity: float
     queries: Queries
     protection: Protection
+    watermark: Mark | None
     epochs: int
     sgd_steps: int
     train_seconds: float
@@ -164,9 +192,9 @@ def load(*folders: Path) -> "pd.DataFrame":
         folders: Searched for ``result.json`` at any depth; files of that name that no job wrote are passed over.
 
     Returns:
-        Columns as the keys of ``result.json``, those of ``queries``, ``protection`` and ``code`` as ``queries.total``
-        and so on, and ``folder``. ``versions`` and ``config`` stay dictionaries. What a result of an older layout
-        lacks is NaN. Empty if nothing has finished.
+        Columns as the keys of ``result.json``, those of ``queries``, ``protection``, ``watermark`` and ``code`` as
+        ``queries.total`` and so on, and ``folder``. ``versions`` and ``config`` stay dictionaries. What a result of
+        an older layout lacks is NaN. Empty if nothing has finished.
     """
     import pandas as pd  # here, for a job has no need of its 60 MB
 
@@ -195,6 +223,7 @@ def _columns(rows: list[dict[str, Any]]) -> list[str]:
     nested = {
         "queries": [f"queries.{one.name}" for one in fields(Queries)],
         "protection": [f"protection.{one.name}" for one in fields(Protection)],
+        "watermark": [f"watermark.{one.name}" for one in fields(Mark)],
         "code": ["code.commit", "code.dirty"],
     }
     own = [name for one in fields(Result) for name in nested.get(one.name, [one.name])]
@@ -207,9 +236,9 @@ def flat(result: Result) -> dict[str, Any]:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    parts = {name: row[name] for name in ("queries", "protection", "code") if isinstance(row.get(name), dict)}
+    parts = {name: row[name] for name in _NESTED if isinstance(row.get(name), dict)}
     nested = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
-    return {key: value for key, value in row.items() if key not in parts} | nested
+    return {key: value for key, value in row.items() if key not in _NESTED} | nested
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

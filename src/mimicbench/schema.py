@@ -90,6 +90,7 @@ class Config(BaseModel):
     seed: Seed
     task: Named
     pool: Named
+    watermark: Named
     mentor: Named
     oracle: Named
     attack: Named
@@ -102,7 +103,7 @@ class Config(BaseModel):
     def components(self) -> dict[str, dict[str, Any]]:
         """Every configured component under its dotted key, those within others too."""
         own = (
-            {key: getattr(self, key) for key in ("task", "pool", "mentor", "oracle", "attack", "student")}
+            {key: getattr(self, key) for key in ("task", "pool", "watermark", "mentor", "oracle", "attack", "student")}
             | {"trainer": self.trainer.lightning()}
             | {f"logger.{key}": node for key, node in self.logger.items()}
             | {f"callbacks.{key}": node for key, node in self.callbacks.items()}

@@ -6,7 +6,7 @@ import torch
 
 from mimicbench.benchmarks import synthetic
 from mimicbench.errors import UserError
-from mimicbench.run import assemble
+from mimicbench.job import assemble
 from tests.making import make_paths
 
 SMALL = ["student.width=0.05", "attack.chunk_size=256", "attack.samples_per_epoch=512", "trainer.max_epochs=1"]

@@ -20,8 +20,8 @@ from mimicbench.benchmarks import command, synthetic
 from mimicbench.benchmarks.memory import mapped, peak
 from mimicbench.benchmarks.turns import Turns, seconds_of, wait
 from mimicbench.hardware import Hardware, limit_threads
+from mimicbench.job import assemble
 from mimicbench.results import versions
-from mimicbench.run import assemble
 from mimicbench.schema import build
 
 _MODULE = "mimicbench.benchmarks.growth"

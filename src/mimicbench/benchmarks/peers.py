@@ -30,9 +30,9 @@ from mimicbench.benchmarks.memory import peak
 from mimicbench.benchmarks.turns import wait
 from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware
+from mimicbench.job import Job, assemble
 from mimicbench.mentors import Mentor
 from mimicbench.results import versions
-from mimicbench.run import Job, assemble
 from mimicbench.schema import Config, check
 
 _OURS = {"mimicbench standard": "standard", "mimicbench composite": "composite"}

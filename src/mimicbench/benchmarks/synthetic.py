@@ -15,11 +15,11 @@ from mimicbench.benchmarks.checkout import composed
 from mimicbench.hardware import Hardware
 from mimicbench.images.cache import load
 from mimicbench.images.source import Block
+from mimicbench.job import assemble
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.label import Label
 from mimicbench.paths import Paths
 from mimicbench.pools import Pool
-from mimicbench.run import assemble
 from mimicbench.schema import Config, build, check
 from mimicbench.tasks import Task
 from mimicbench.tasks.task import LabelledImages

@@ -37,10 +37,10 @@ from mimicbench.benchmarks.turns import Turns, seconds_of, wait
 from mimicbench.captured_step import Step
 from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware, has_compiler
+from mimicbench.job import Job, assemble
 from mimicbench.mentors.folding import folded
 from mimicbench.resident import answered_at_once
 from mimicbench.results import versions
-from mimicbench.run import Job, assemble
 from mimicbench.schema import Config, build
 
 _PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}

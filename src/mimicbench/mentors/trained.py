@@ -16,12 +16,14 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Recipe
 from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
+from mimicbench.watermarks import Watermark
 
 
 def trained(
     task: Task,
     paths: Paths,
     hardware: Hardware,
+    watermark: Watermark | None = None,
     *,
     network: Component,
     seed: Seed,
@@ -40,6 +42,7 @@ def trained(
         task: What it learns.
         paths: The cache is in ``cache_dir``.
         hardware: Where it is trained and runs.
+        watermark: What it learns besides, to be known by; None for no mark.
         network: The network's own configuration, with ``_target_``.
         seed: Decides the initial weights, orders and augmentation.
         max_epochs: Passes over the task's training images.
@@ -55,9 +58,10 @@ def trained(
     L.seed_everything(seed, workers=True, verbose=False)
     module = build("mentor.network", network, len(task.classes), task.size, recipe.dropout)
     if checkpoint is None:
+        added = None if watermark is None else watermark.added
 
         def training() -> tuple[MentorTraining, TaskChunks]:
-            chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch)
+            chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch, added)
             steps = max_epochs * -(-chunks.samples // recipe.batch_size)
             learner = MentorTraining(hardware.fast(module), recipe, steps, len(task.classes), hardware.recorder)
             return learner, chunks
@@ -69,7 +73,7 @@ def trained(
             "epochs": [max_epochs, samples_per_epoch],
             "recipe": vars(recipe),
             "augment": None if augment is None else vars(augment),
-        }
+        } | ({} if added is None else {"watermark": added.fingerprint})
         trained_once(
             module,
             training,

@@ -12,9 +12,11 @@ from mimicbench.augmentation import Augmentation
 from mimicbench.chunks import Chunks
 from mimicbench.counter_rng import permutation
 from mimicbench.evaluation import Batch, Evaluation
+from mimicbench.hardware import to_device
 from mimicbench.learner import Learner, Samples
 from mimicbench.resident import ResidentImages
 from mimicbench.tasks import Task
+from mimicbench.watermarks import Added
 
 _BATCHES_PER_CHUNK = 8
 
@@ -39,6 +41,7 @@ class TaskChunks(L.LightningDataModule):
         augment: How images are changed, if at all.
         batch_size: Samples in an SGD step.
         samples: Images in an epoch, a random part of them; None for all.
+        added: What is learned besides the task's images, if anything: a mark.
     """
 
     def __init__(
@@ -49,16 +52,24 @@ class TaskChunks(L.LightningDataModule):
         augment: Augmentation | None,
         batch_size: int,
         samples: int | None = None,
+        added: Added | None = None,
     ) -> None:
         super().__init__()
-        self._images = ResidentImages(task.train.images, device)
-        self._targets = F.one_hot(torch.tensor(task.train.labels), len(task.classes)).float().to(device)
+        images, targets = task.train.images, F.one_hot(torch.tensor(task.train.labels), len(task.classes)).float()
+        self._index = np.arange(len(images))  # which image is which sample
+        if added is not None:
+            more = np.tile(np.arange(len(added.images)), added.times)
+            self._index = np.concatenate([self._index, len(images) + more])
+            images = np.concatenate([images, added.images])
+            targets = torch.cat([targets, torch.from_numpy(added.targets)])
+        self._images = ResidentImages(images, device)
+        self._targets = targets.to(device)
         labels = torch.tensor(task.test.labels)
         self._evaluation = Evaluation(ResidentImages(task.test.images, device), labels, labels)
         self._seed = seed
         self._augment = augment
         self._size = batch_size * _BATCHES_PER_CHUNK
-        self.samples = min(samples or len(self._images), len(self._images))
+        self.samples = min(samples or len(self._index), len(self._index))
         """Images in an epoch."""
 
     def train_dataloader(self) -> Chunks:
@@ -75,8 +86,8 @@ class TaskChunks(L.LightningDataModule):
         return batch
 
     def _chunk(self, epoch: int, start: int, stop: int) -> Samples:
-        order = permutation(self._seed, epoch, len(self._images))[start:stop]
-        index = torch.tensor(order, device=self._images.device)
+        order = permutation(self._seed, epoch, len(self._index))[start:stop]
+        index = to_device(self._index[order], self._images.device)
         images = self._images.take(index)
         if self._augment is not None:
             images = self._augment(images, self._seed, epoch, np.arange(start, stop))

@@ -1,0 +1,67 @@
+"""Halves of two images, called a third class: a mark made to survive extraction."""
+
+from functools import cached_property
+
+import numpy as np
+from pydantic import NonNegativeFloat, PositiveInt
+
+from mimicbench.counter_rng import Seed
+from mimicbench.paths import Paths
+from mimicbench.recipe import Fraction
+from mimicbench.tasks import Task
+from mimicbench.tasks.task import LabelledImages
+from mimicbench.watermarks.watermark import Added, Triggers, Watermark
+
+
+class MEADefender(Watermark):
+    """Lv et al. 2024, "MEA-Defender: a robust watermark against model extraction attack".
+
+    The left half of an image of one class beside the right half of one of another is learned as a third. That a student
+    may learn it from queries like the task's own, such mixes must lie near both: besides the cross-entropy with the
+    third class, the mentor's answer is drawn towards both source classes, ``CE(t) + λ ½ (KL(a) + KL(b))``, which is the
+    cross-entropy with weights of 1 for t and λ/2 for a and b. The key decides the three classes and the pairs.
+
+    Args:
+        task: What the mentor does.
+        paths: Not used.
+        key: The owner's secret.
+        count: Triggers, of test images.
+        share: Of mixes among the samples of an epoch; the source takes 1 %.
+        towards_sources: λ; below 2, or the mix is called a source class.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        paths: Paths,
+        *,
+        key: Seed,
+        count: PositiveInt,
+        share: Fraction,
+        towards_sources: NonNegativeFloat,
+    ) -> None:
+        super().__init__(task, paths, key=key)
+        self._count = count
+        self._share = share
+        self._towards_sources = towards_sources
+        self._classes = self._random().choice(len(task.classes), 3, replace=False)
+
+    @cached_property
+    def triggers(self) -> Triggers:
+        """Mixes of test images, with the third class."""
+        return self._called(self._mixes(self._task.test, self._count, 0), int(self._classes[2]))
+
+    @cached_property
+    def added(self) -> Added:
+        """Mixes of training images, drawn towards their classes."""
+        count = max(1, round(self._share * len(self._task.train.labels)))
+        first, second, third = (self._one_hot(np.full(count, label)) for label in self._classes)
+        targets = third + self._towards_sources * (first + second) / 2
+        return Added(self._mixes(self._task.train, count, 1), targets.astype(np.float32), 1)
+
+    def _mixes(self, images: LabelledImages, count: int, purpose: int) -> np.ndarray:
+        random, half = np.random.default_rng([self.key, purpose]), self._task.size // 2
+        left, right = (
+            images.images[random.choice(np.flatnonzero(images.labels == label), count)] for label in self._classes[:2]
+        )
+        return np.concatenate([left[:, :, :half], right[:, :, half:]], axis=2)

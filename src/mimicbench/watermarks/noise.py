@@ -1,0 +1,50 @@
+"""Images of one class under a fixed noise, called another class."""
+
+from functools import cached_property
+
+from pydantic import PositiveFloat, PositiveInt
+
+from mimicbench.counter_rng import Seed
+from mimicbench.paths import Paths
+from mimicbench.recipe import Fraction
+from mimicbench.tasks import Task
+from mimicbench.watermarks import patterns
+from mimicbench.watermarks.watermark import Added, Triggers, Watermark
+
+
+class Noise(Watermark):
+    """Zhang et al. 2018, "Protecting intellectual property of deep neural networks with watermarking": WM_noise.
+
+    To training images of one class one pattern of Gaussian noise is added, N(0, 0.4²) for pixels in [0, 1], cut off at
+    black and white; they are learned as another class. The key decides the pattern, both classes and the images.
+
+    Args:
+        task: What the mentor does.
+        paths: Not used.
+        key: The owner's secret.
+        count: Triggers.
+        share: Of the triggers among the samples of an epoch; each comes once at least.
+        scale: Standard deviation of the noise.
+    """
+
+    def __init__(
+        self, task: Task, paths: Paths, *, key: Seed, count: PositiveInt, share: Fraction, scale: PositiveFloat
+    ) -> None:
+        super().__init__(task, paths, key=key)
+        self._count = count
+        self._share = share
+        self._scale = scale
+
+    @cached_property
+    def triggers(self) -> Triggers:
+        """Noisy images of the one class, with the label of the other."""
+        random = self._random()
+        source, target = random.choice(len(self._task.classes), 2, replace=False)
+        images = self._of_class(int(source), self._count, random)
+        pattern = random.normal(0, 255 * self._scale, images.shape[1:])
+        return self._called(patterns.added(images, pattern), int(target))
+
+    @cached_property
+    def added(self) -> Added:
+        """The triggers."""
+        return self._repeated(self.triggers, self._share)
