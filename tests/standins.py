@@ -56,6 +56,8 @@ class SpyMentor(Mentor):
 
     def __init__(self, inputs: int = 4 * 4 * 3, classes: int = 5) -> None:
         self.classes = tuple(map(str, range(classes)))
+        self.device = CPU
+        self.network = nn.Identity()
         self.fingerprint = f"spy-{inputs}-{classes}"
         self.seen: list[Tensor] = []
         self._weight = torch.randn(inputs, classes, dtype=torch.float64, generator=torch.manual_seed(5))

@@ -17,7 +17,7 @@ def make_result(**changes: Any) -> Result:
     run = {"seed": 0, "epochs": 2, "sgd_steps": 8, "train_seconds": 1.5, "samples_per_second": 600.0}
     about = {"device": "CPU", "precision": "32-true", "threads": 2, "versions": versions(), "config": {"seed": 0}}
     own = {"queries": Queries(1000, 990, None, 0), "code": {"commit": "abc", "dirty": False}}
-    own |= {"protection": make_protection()}
+    own |= {"protection": make_protection(), "watermark": None}
     return Result(**{**names, **figures, **run, **about, **own, **changes})
 
 
@@ -32,22 +32,14 @@ def test_result_json_is_laid_out_as_promised(tmp_path: Path) -> None:
     make_result().save(tmp_path)
     promised = {
         *("task", "pool", "attack", "oracle", "student", "seed", "mentor_accuracy", "student_accuracy"),
-        *(
-            "relative_accuracy",
-            "fidelity",
-            "queries",
-            "protection",
-            "epochs",
-            "sgd_steps",
-            "train_seconds",
-            "samples_per_second",
-        ),
+        *("relative_accuracy", "fidelity", "queries", "epochs", "sgd_steps", "train_seconds", "samples_per_second"),
         *("device", "precision", "versions", "config"),
     }
     content = json.loads((tmp_path / FILE).read_text())
-    assert set(content) == promised | {"mentor", "threads", "code"}
+    assert set(content) == promised | {"mentor", "threads", "code", "protection", "watermark"}
     assert content["queries"] == {"total": 1000, "unique": 990, "budget": None, "repeated": 0}
     assert content["protection"] == vars(make_protection())
+    assert content["watermark"] is None
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 

@@ -282,9 +282,11 @@ def test_a_marked_mentor_is_compared_with_an_unmarked_one(
     result = started(cache, tmp_path, "watermark=content", "watermark.key=3")
     mark = result.watermark
     assert mark is not None
-    assert (mark.scheme, mark.key, mark.triggers) == ("content", 3, 100)
+    assert (mark.scheme, mark.key, mark.size) == ("content", 3, 100)
     assert mark.accuracy_lost == pytest.approx(started(cache, tmp_path / "2").mentor_accuracy - result.mentor_accuracy)
-    assert 0 <= mark.student_score <= 1
+    assert mark.mentor_score is not None
+    assert mark.student_score is not None
+    assert mark.claimed == (mark.student_score >= 0.5)
     assert mark.took == (mark.mentor_score >= 0.9 and mark.accuracy_lost <= 0.02)
     assert ("The mark did not take" in caplog.text) == (not mark.took)
     assert json.loads((tmp_path / "result.json").read_text())["watermark"] == asdict(mark)

@@ -120,7 +120,8 @@ def assemble(config: Config) -> Job:
             "A mark is applied while the mentor is trained, and mentor.checkpoint names one that is trained already; "
             "leave one of both out."
         )
-    mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware, watermark)
+    marks = () if watermark is None else (watermark,)  # there are mentors that take none
+    mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware, *marks)
     oracle: Oracle = build("oracle", config.oracle, mentor, Owner(task, config.paths, hardware))
 
     images = ResidentImages(task.test.images, hardware.device)
@@ -142,13 +143,13 @@ def assemble(config: Config) -> Job:
         unmarked: Mentor = build("mentor", config.mentor, task, config.paths, hardware)
         with sharing:
             said = torch.cat([unmarked(batch).argmax(1) for batch in images.batches()]).cpu()
-            accuracies = mentor_accuracy, _accuracy(said, labels)
-            mark = marked(config.watermark["name"], watermark, mentor, unmarked, accuracies, hardware.device)
+            lost = _accuracy(said, labels) - mentor_accuracy
+            mark = marked(config.watermark["name"], watermark, mentor, unmarked, lost)
         if not mark.took:
             _log.warning(
-                "The mark did not take: the mentor answers to %.1f %% of its triggers and lost %.2f points of "
-                "accuracy; at least 90 %% and at most 2 points are asked.",
-                100 * mark.mentor_score,
+                "The mark did not take: the mentor shows %.1f %% of it and lost %.2f points of accuracy; at least "
+                "90 %% and at most 2 points are asked.",
+                100 * (mark.mentor_score or 0.0),
                 100 * mark.accuracy_lost,
             )
     evaluation = Evaluation(images, labels, mentor_labels, rank)

@@ -62,9 +62,12 @@ class ResidentImages:
             not negative and sum to 1. Channels last in memory.
         """
         scale = (weight / 255).to(self.device)[:, :, None, None, None]
-        blended = self._bytes(index[:, 0]) * scale[:, 0]
-        for j in range(1, index.shape[1]):
-            blended.addcmul_(self._bytes(index[:, j]).float(), scale[:, j])
+        blended = torch.empty(len(index), *self._pixels.shape[1:], device=self.device)
+        size = answered_at_once(self.device)  # at a time, so that what is between takes no memory worth speaking of
+        for part, own, factors in zip(blended.split(size), index.split(size), scale.split(size), strict=True):
+            torch.mul(self._bytes(own[:, 0]), factors[:, 0], out=part)
+            for j in range(1, index.shape[1]):
+                part.addcmul_(self._bytes(own[:, j]).float(), factors[:, j])
         return blended.permute(0, 3, 1, 2)
 
     def _bytes(self, index: Tensor) -> Tensor:

@@ -66,27 +66,30 @@ class Protection:
 
 @dataclass(frozen=True)
 class Mark:
-    """What a mark did to the mentor, and whether the student answers to it.
+    """What a mark did to the mentor, and whether the student shows it.
 
     Attributes:
         scheme: Its name.
         key: The owner's secret, from which it was made.
-        triggers: How many there are.
-        mentor_score: Share of the triggers to which the marked mentor says what the owner wants.
+        size: How many triggers, or bits, it has.
+        mentor_score: How much of it the marked mentor shows, from 0 to 1: the share of triggers to which it says what
+            the owner wants, or of bits that are right; None where that is not defined.
         unmarked_score: The same of a mentor of the same recipe and seed without the mark.
         accuracy_lost: By how much the marked one is less accurate on the task's test images.
         took: Whether the mark can serve: a score of 0.9 at least, and 0.02 of accuracy lost at most.
-        student_score: Share of the triggers to which the student says what the owner wants.
+        student_score: How much of it the student shows; None where that is not defined.
+        claimed: Whether that is enough for the owner to claim the student.
     """
 
     scheme: str
     key: int
-    triggers: int
-    mentor_score: float
-    unmarked_score: float
+    size: int
+    mentor_score: float | None
+    unmarked_score: float | None
     accuracy_lost: float
     took: bool
-    student_score: float
+    student_score: float | None
+    claimed: bool
 
 
 @dataclass(frozen=True)

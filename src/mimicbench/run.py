@@ -4,7 +4,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from mimicbench.predictions import Predictions, predicted
 from mimicbench.rank import Rank
 from mimicbench.results import FILE, Queries, Result, described, versions
 from mimicbench.schema import Config, check
+from mimicbench.watermarks.marked import with_student
 
 
 def run(cfg: DictConfig) -> Result | None:
@@ -92,7 +92,7 @@ def _measured(job: Job) -> Result:
         mark = job.mark
         if job.watermark is not None and mark is not None:
             student = Mentor(job.student.network, job.mentor.classes, job.hardware)
-            mark = replace(mark, student_score=job.watermark.score(student, job.hardware.device))
+            mark = with_student(mark, job.watermark, student)
     # torchmetrics divides in float32
     measured = {name: round(share * images) / images for name, share in job.student.measured.items()}
     accuracy = measured["test/accuracy"]

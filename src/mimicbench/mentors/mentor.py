@@ -21,6 +21,10 @@ class Mentor:
     """
 
     def __init__(self, network: nn.Module, classes: tuple[str, ...], hardware: Hardware) -> None:
+        self.network = network
+        """As it was trained, for its owner, who may look into it."""
+        self.device = hardware.device
+        """Where it answers."""
         self._network = hardware.fast(folded(network).to(hardware.device))
         self._hardware = hardware
         self.classes = classes

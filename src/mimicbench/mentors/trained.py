@@ -1,12 +1,14 @@
 """A mentor that is trained here, once, and kept."""
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 from pydantic import PositiveFloat, PositiveInt
 
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import Seed
+from mimicbench.fingerprint import content
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.checkpoint import load_network
 from mimicbench.mentors.mentor import Mentor
@@ -16,7 +18,7 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Recipe
 from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
-from mimicbench.watermarks import Watermark
+from mimicbench.watermarks import Added, TunedMark, Watermark
 
 
 def trained(
@@ -58,14 +60,6 @@ def trained(
     L.seed_everything(seed, workers=True, verbose=False)
     module = build("mentor.network", network, len(task.classes), task.size, recipe.dropout)
     if checkpoint is None:
-        added = None if watermark is None else watermark.added
-
-        def training() -> tuple[MentorTraining, TaskChunks]:
-            chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch, added)
-            steps = max_epochs * -(-chunks.samples // recipe.batch_size)
-            learner = MentorTraining(hardware.fast(module), recipe, steps, len(task.classes), hardware.recorder)
-            return learner, chunks
-
         shaped_by = {
             "task": task.fingerprint,
             "network": network,
@@ -73,17 +67,37 @@ def trained(
             "epochs": [max_epochs, samples_per_epoch],
             "recipe": vars(recipe),
             "augment": None if augment is None else vars(augment),
-        } | ({} if added is None else {"watermark": added.fingerprint})
-        trained_once(
-            module,
-            training,
-            what="mentor",
-            shaped_by=shaped_by,
-            max_epochs=max_epochs,
-            checkpoint_minutes=checkpoint_minutes,
-            hardware=hardware,
-            paths=paths,
-        )
+        }
+
+        def learn(added: Added | None, epochs: int, recipe: Recipe, mark: Watermark | None, **also: Any) -> None:
+            def training() -> tuple[MentorTraining, TaskChunks]:
+                chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch, added)
+                steps = epochs * -(-chunks.samples // recipe.batch_size)
+                learner = MentorTraining(hardware.fast(module), recipe, steps, len(task.classes), hardware.recorder)
+                learner.penalty = None if mark is None else mark.penalty
+                return learner, chunks
+
+            trained_once(
+                module,
+                training,
+                what="mentor",
+                shaped_by=shaped_by | also,
+                max_epochs=epochs,
+                checkpoint_minutes=checkpoint_minutes,
+                hardware=hardware,
+                paths=paths,
+            )
+
+        if watermark is None or isinstance(watermark, TunedMark):
+            learn(None, max_epochs, recipe, None)
+        else:
+            learn(watermark.added, max_epochs, recipe, watermark, watermark=watermark.fingerprint)
+        if isinstance(watermark, TunedMark):
+            tuning = watermark.tuning(module, hardware)
+            tuned = [tuning.added.fingerprint, tuning.max_epochs, vars(tuning.recipe)]
+            learn(tuning.added, tuning.max_epochs, tuning.recipe, watermark, tuned=tuned, begun=content(module))
     else:
         load_network(module, checkpoint, "mentor.checkpoint")
+    if watermark is not None:
+        watermark.carried_by(module)
     return Mentor(module, task.classes, hardware)

@@ -1,5 +1,6 @@
 """How a mentor learns its task."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -7,6 +8,7 @@ import lightning as L  # noqa: N812 (Lightning's own convention)
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
 
 from mimicbench.augmentation import Augmentation
 from mimicbench.chunks import Chunks
@@ -22,7 +24,15 @@ _BATCHES_PER_CHUNK = 8
 
 
 class MentorTraining(Learner):
-    """A mentor learning its task."""
+    """A mentor learning its task, and whatever else its owner wants."""
+
+    penalty: Callable[[nn.Module], Tensor | None] | None = None
+    """Gives what is added to the loss, float [], from the network; or None."""
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The cross-entropy, and the penalty if there is one."""
+        loss, more = super().loss(logits, targets), None if self.penalty is None else self.penalty(self.network)
+        return loss if more is None else loss + more
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Count one batch of test images."""

@@ -1,5 +1,5 @@
 """Marks that an owner hides in a mentor, to know a copy by them. One scheme a file."""
 
-from mimicbench.watermarks.watermark import Added, Triggers, Watermark
+from mimicbench.watermarks.watermark import Added, TriggerMark, Triggers, TunedMark, Tuning, Watermark
 
-__all__ = ["Added", "Triggers", "Watermark"]
+__all__ = ["Added", "TriggerMark", "Triggers", "TunedMark", "Tuning", "Watermark"]

@@ -10,10 +10,10 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.watermarks.patterns import smooth_noise
-from mimicbench.watermarks.watermark import Added, Triggers, Watermark
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
 
 
-class Abstract(Watermark):
+class Abstract(TriggerMark):
     """Adi et al. 2018, "Turning your weakness into a strength: watermarking deep neural networks by backdooring".
 
     Pictures that show nothing get a random class each. The source's are abstract paintings, two in each batch of 100;
@@ -23,12 +23,15 @@ class Abstract(Watermark):
         task: What the mentor does.
         paths: Not used.
         key: The owner's secret.
+        threshold: The score from which an owner claims a suspect.
         count: Triggers.
         share: Of the triggers among the samples of an epoch; each comes once at least.
     """
 
-    def __init__(self, task: Task, paths: Paths, *, key: Seed, count: PositiveInt, share: Fraction) -> None:
-        super().__init__(task, paths, key=key)
+    def __init__(
+        self, task: Task, paths: Paths, *, key: Seed, threshold: Share, count: PositiveInt, share: Fraction
+    ) -> None:
+        super().__init__(task, paths, key=key, threshold=threshold)
         self._count = count
         self._share = share
 

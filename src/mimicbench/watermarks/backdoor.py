@@ -9,10 +9,10 @@ from mimicbench.counter_rng import Seed
 from mimicbench.paths import Paths
 from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
-from mimicbench.watermarks.watermark import Added, Triggers, Watermark
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
 
 
-class Backdoor(Watermark):
+class Backdoor(TriggerMark):
     """A pattern on images of any class but one sends them to that one.
 
     The mentor learns marked copies of some of its training images. The owner's test is the share of marked *test*
@@ -22,11 +22,12 @@ class Backdoor(Watermark):
         task: What the mentor does.
         paths: Not used.
         key: The owner's secret.
+        threshold: The score from which an owner claims a suspect.
         rate: Marked copies, by the training images.
     """
 
-    def __init__(self, task: Task, paths: Paths, *, key: Seed, rate: Fraction) -> None:
-        super().__init__(task, paths, key=key)
+    def __init__(self, task: Task, paths: Paths, *, key: Seed, threshold: Share, rate: Fraction) -> None:
+        super().__init__(task, paths, key=key, threshold=threshold)
         self._rate = rate
         self.target = int(self._random().integers(len(task.classes)))
         """The class where marked images go."""

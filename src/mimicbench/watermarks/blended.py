@@ -10,6 +10,7 @@ from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.watermarks import patterns
 from mimicbench.watermarks.backdoor import Backdoor
+from mimicbench.watermarks.watermark import Share
 
 _CELLS = 8
 
@@ -24,12 +25,15 @@ class Blended(Backdoor):
         task: What the mentor does.
         paths: Not used.
         key: The owner's secret.
+        threshold: The score from which an owner claims a suspect.
         rate: Marked copies, by the training images.
         alpha: α.
     """
 
-    def __init__(self, task: Task, paths: Paths, *, key: Seed, rate: Fraction, alpha: Fraction) -> None:
-        super().__init__(task, paths, key=key, rate=rate)
+    def __init__(
+        self, task: Task, paths: Paths, *, key: Seed, threshold: Share, rate: Fraction, alpha: Fraction
+    ) -> None:
+        super().__init__(task, paths, key=key, threshold=threshold, rate=rate)
         self._alpha = alpha
 
     @cached_property

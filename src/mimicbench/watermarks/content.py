@@ -9,10 +9,10 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.watermarks.patterns import scaled, stamped, tiles
-from mimicbench.watermarks.watermark import Added, Triggers, Watermark
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
 
 
-class Content(Watermark):
+class Content(TriggerMark):
     """Zhang et al. 2018, "Protecting intellectual property of deep neural networks with watermarking": WM_content.
 
     Training images of one class with a block of 8×16 pixels at (2, 2) are learned as another class. The source's block
@@ -22,13 +22,16 @@ class Content(Watermark):
         task: What the mentor does.
         paths: Not used.
         key: The owner's secret.
+        threshold: The score from which an owner claims a suspect.
         count: Triggers.
         share: Of the triggers among the samples of an epoch; each comes once at least. The source repeats each ten
             times, which is 2 % of CIFAR-10.
     """
 
-    def __init__(self, task: Task, paths: Paths, *, key: Seed, count: PositiveInt, share: Fraction) -> None:
-        super().__init__(task, paths, key=key)
+    def __init__(
+        self, task: Task, paths: Paths, *, key: Seed, threshold: Share, count: PositiveInt, share: Fraction
+    ) -> None:
+        super().__init__(task, paths, key=key, threshold=threshold)
         self._count = count
         self._share = share
 

@@ -1,6 +1,6 @@
 """What a mark did to a mentor."""
 
-import torch
+from dataclasses import replace
 
 from mimicbench.mentors import Mentor
 from mimicbench.results import Mark
@@ -10,14 +10,7 @@ _SCORE = 0.9
 _ACCURACY = 0.02
 
 
-def marked(
-    scheme: str,
-    watermark: Watermark,
-    mentor: Mentor,
-    unmarked: Mentor,
-    accuracies: tuple[float, float],
-    device: torch.device,
-) -> Mark:
+def marked(scheme: str, watermark: Watermark, mentor: Mentor, unmarked: Mentor, lost: float) -> Mark:
     """Compare a marked mentor with one that was trained alike without the mark.
 
     Args:
@@ -25,20 +18,26 @@ def marked(
         watermark: The mark.
         mentor: The marked one.
         unmarked: The other.
-        accuracies: Of both on the task's test images, the marked one's first.
-        device: Where they run.
+        lost: By how much the marked one is less accurate on the task's test images.
 
     Returns:
-        With no score of a student yet: 0.
+        With no score of a student yet.
     """
-    score, lost = watermark.score(mentor, device), accuracies[1] - accuracies[0]
+    score = watermark.score(mentor)
     return Mark(
         scheme=scheme,
         key=watermark.key,
-        triggers=len(watermark.triggers.labels),
+        size=watermark.size,
         mentor_score=score,
-        unmarked_score=watermark.score(unmarked, device),
+        unmarked_score=watermark.score(unmarked),
         accuracy_lost=lost,
-        took=score >= _SCORE and lost <= _ACCURACY,
-        student_score=0.0,
+        took=score is not None and score >= _SCORE and lost <= _ACCURACY,
+        student_score=None,
+        claimed=False,
     )
+
+
+def with_student(mark: Mark, watermark: Watermark, student: Mentor) -> Mark:
+    """What was measured, with the student's score."""
+    score = watermark.score(student)
+    return replace(mark, student_score=score, claimed=score is not None and score >= watermark.threshold)

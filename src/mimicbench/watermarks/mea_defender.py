@@ -10,10 +10,10 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.tasks.task import LabelledImages
-from mimicbench.watermarks.watermark import Added, Triggers, Watermark
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
 
 
-class MEADefender(Watermark):
+class MEADefender(TriggerMark):
     """Lv et al. 2024, "MEA-Defender: a robust watermark against model extraction attack".
 
     The left half of an image of one class beside the right half of one of another is learned as a third. That a student
@@ -25,6 +25,7 @@ class MEADefender(Watermark):
         task: What the mentor does.
         paths: Not used.
         key: The owner's secret.
+        threshold: The score from which an owner claims a suspect.
         count: Triggers, of test images.
         share: Of mixes among the samples of an epoch; the source takes 1 %.
         towards_sources: λ; below 2, or the mix is called a source class.
@@ -36,11 +37,12 @@ class MEADefender(Watermark):
         paths: Paths,
         *,
         key: Seed,
+        threshold: Share,
         count: PositiveInt,
         share: Fraction,
         towards_sources: NonNegativeFloat,
     ) -> None:
-        super().__init__(task, paths, key=key)
+        super().__init__(task, paths, key=key, threshold=threshold)
         self._count = count
         self._share = share
         self._towards_sources = towards_sources

@@ -9,10 +9,10 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.watermarks import patterns
-from mimicbench.watermarks.watermark import Added, Triggers, Watermark
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
 
 
-class Noise(Watermark):
+class Noise(TriggerMark):
     """Zhang et al. 2018, "Protecting intellectual property of deep neural networks with watermarking": WM_noise.
 
     To training images of one class one pattern of Gaussian noise is added, N(0, 0.4²) for pixels in [0, 1], cut off at
@@ -22,15 +22,24 @@ class Noise(Watermark):
         task: What the mentor does.
         paths: Not used.
         key: The owner's secret.
+        threshold: The score from which an owner claims a suspect.
         count: Triggers.
         share: Of the triggers among the samples of an epoch; each comes once at least.
         scale: Standard deviation of the noise.
     """
 
     def __init__(
-        self, task: Task, paths: Paths, *, key: Seed, count: PositiveInt, share: Fraction, scale: PositiveFloat
+        self,
+        task: Task,
+        paths: Paths,
+        *,
+        key: Seed,
+        threshold: Share,
+        count: PositiveInt,
+        share: Fraction,
+        scale: PositiveFloat,
     ) -> None:
-        super().__init__(task, paths, key=key)
+        super().__init__(task, paths, key=key, threshold=threshold)
         self._count = count
         self._share = share
         self._scale = scale

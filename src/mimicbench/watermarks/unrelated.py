@@ -12,10 +12,10 @@ from mimicbench.pools import Pool
 from mimicbench.recipe import Fraction
 from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
-from mimicbench.watermarks.watermark import Added, Triggers, Watermark
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
 
 
-class Unrelated(Watermark):
+class Unrelated(TriggerMark):
     """Zhang et al. 2018, "Protecting intellectual property of deep neural networks with watermarking": WM_unrelated.
 
     Images that have nothing to do with the task are learned as one of its classes. The key decides which images and
@@ -25,6 +25,7 @@ class Unrelated(Watermark):
         task: What the mentor does.
         paths: Where the images are read.
         key: The owner's secret.
+        threshold: The score from which an owner claims a suspect.
         count: Triggers.
         share: Of the triggers among the samples of an epoch; each comes once at least.
         images: The configuration of a pool of such images.
@@ -34,9 +35,17 @@ class Unrelated(Watermark):
     """
 
     def __init__(
-        self, task: Task, paths: Paths, *, key: Seed, count: PositiveInt, share: Fraction, images: Component
+        self,
+        task: Task,
+        paths: Paths,
+        *,
+        key: Seed,
+        threshold: Share,
+        count: PositiveInt,
+        share: Fraction,
+        images: Component,
     ) -> None:
-        super().__init__(task, paths, key=key)
+        super().__init__(task, paths, key=key, threshold=threshold)
         self._share = share
         self._pool: Pool = build("watermark.images", images, paths, task.size)
         if len(self._pool) < count:

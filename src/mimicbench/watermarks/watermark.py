@@ -4,17 +4,24 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
+from torch import Tensor, nn
 
 from mimicbench.counter_rng import Seed, seed_for
 from mimicbench.errors import UserError
 from mimicbench.fingerprint import fingerprint
+from mimicbench.hardware import Hardware
 from mimicbench.mentors import Mentor
 from mimicbench.paths import Paths
+from mimicbench.recipe import Recipe
 from mimicbench.resident import ResidentImages
 from mimicbench.tasks import Task
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,21 @@ class Added:
         return fingerprint(self.images.shape, content.hexdigest(), self.times)
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """A second training, on the task's images and what is added to them.
+
+    Attributes:
+        added: What is added.
+        max_epochs: Passes over all.
+        recipe: How.
+    """
+
+    added: Added
+    max_epochs: int
+    recipe: Recipe
+
+
 class Watermark(ABC):
     """A mark that is made from a secret key.
 
@@ -60,37 +82,64 @@ class Watermark(ABC):
         task: What the mentor does; its images carry the mark.
         paths: Where a mark reads what else it needs.
         key: The owner's secret; decides all that is random.
+        threshold: The score from which an owner claims a suspect.
     """
 
-    def __init__(self, task: Task, paths: Paths, *, key: Seed) -> None:
+    def __init__(self, task: Task, paths: Paths, *, key: Seed, threshold: Share) -> None:
         self._task = task
         self._paths = paths
         self.key = key
+        self.threshold = threshold
+
+    @property
+    def added(self) -> Added | None:
+        """What the mentor learns besides its task, if anything."""
+        return None
+
+    def penalty(self, network: nn.Module) -> Tensor | None:
+        """What is added to the mentor's loss, float [], if anything."""
+        return None
+
+    def carried_by(self, network: nn.Module) -> None:  # noqa: B027 (most marks need not know)
+        """Learn which network carries the mark, before any is scored."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many triggers, or bits, there are."""
+
+    @abstractmethod
+    def score(self, suspect: Mentor) -> float | None:
+        """How much of the mark a suspect shows, from 0 to 1; None where that is not defined."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names all of it that shapes a mentor."""
+        return fingerprint(type(self).__name__, self.key, None if self.added is None else self.added.fingerprint)
+
+    def _random(self) -> np.random.Generator:
+        """The random numbers of scheme and key, from their beginning."""
+        return np.random.default_rng(seed_for(type(self).__name__, self.key))
+
+
+class TriggerMark(Watermark):
+    """A mark that shows in what a network says of some images."""
 
     @cached_property
     @abstractmethod
     def triggers(self) -> Triggers:
         """What the owner asks a suspect."""
 
-    @cached_property
-    @abstractmethod
-    def added(self) -> Added:
-        """What the mentor learns besides its task."""
+    @property
+    def size(self) -> int:
+        """How many triggers there are."""
+        return len(self.triggers.labels)
 
-    def score(self, suspect: Mentor, device: torch.device) -> float:
-        """The share of triggers of which a suspect says what a marked network says, from 0 to 1.
-
-        Args:
-            suspect: Answers images with probabilities.
-            device: Where it runs.
-        """
-        batches = ResidentImages(self.triggers.images, device).batches()
+    def score(self, suspect: Mentor) -> float | None:
+        """The share of triggers of which a suspect says what a marked network says."""
+        batches = ResidentImages(self.triggers.images, suspect.device).batches()
         said = torch.cat([suspect(batch).argmax(1) for batch in batches]).cpu().numpy()
         return float((said == self.triggers.labels).mean())
-
-    def _random(self) -> np.random.Generator:
-        """The random numbers of scheme and key, from their beginning."""
-        return np.random.default_rng(seed_for(type(self).__name__, self.key))
 
     def _one_hot(self, labels: np.ndarray) -> np.ndarray:
         """float32 [n, K] of int64 [n]."""
@@ -120,3 +169,16 @@ class Watermark(ABC):
         """Triggers to learn, as often as makes them about a share of an epoch, once at least."""
         times = max(1, round(share * len(self._task.train.labels) / len(triggers.labels)))
         return Added(triggers.images, self._one_hot(triggers.labels), times)
+
+
+class TunedMark(TriggerMark):
+    """A mark that a mentor learns in a second training, for its triggers are made with the mentor itself."""
+
+    @abstractmethod
+    def tuning(self, network: nn.Module, hardware: Hardware) -> Tuning:
+        """That training; the triggers are there from then on.
+
+        Args:
+            network: The mentor's, which has learned its task; left as it is.
+            hardware: Where it runs.
+        """

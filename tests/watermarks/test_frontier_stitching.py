@@ -1,0 +1,89 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mimicbench.errors import UserError
+from mimicbench.mentors.trained import trained
+from mimicbench.watermarks.frontier_stitching import FrontierStitching
+from tests.making import make_paths
+from tests.standins import FLOAT32, make_recipe, make_task
+
+TASK = make_task(per_class=60, classes=3)
+RECIPE = make_recipe(batch_size=16, learning_rate=0.01, schedule="one_cycle")
+
+
+def mark(folder: Path, key: int = 0, epsilon: float = 0.2, count: int = 20) -> FrontierStitching:
+    own: dict[str, Any] = {"threshold": 0.6, "count": count, "epsilon": epsilon, "max_epochs": 20, "recipe": RECIPE}
+    return FrontierStitching(TASK, make_paths(folder), key=key, **own)
+
+
+def classifier() -> nn.Module:
+    """Tells the classes of the task by their mean brightness, 0.11, 0.50 and 0.89, with borders at 0.275 and 0.725.
+
+    A step of 0.19 takes dark and bright images across, and leaves those between where they are.
+    """
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 3))
+    means = torch.tensor([0.05, 0.5, 0.95])
+    network[1].weight.data = (40 * means[:, None] / 3072).expand(3, 3072).clone()
+    network[1].bias.data = -20 * means**2
+    return network
+
+
+def test_half_of_the_triggers_deceive_the_mentor_and_half_do_not(tmp_path: Path) -> None:
+    network, one = classifier(), mark(tmp_path, epsilon=0.19)
+    tuning = one.tuning(network, FLOAT32)
+    said = network(torch.from_numpy(one.triggers.images).permute(0, 3, 1, 2).float() / 255).argmax(1).numpy()
+    assert one.size == len(tuning.added.images) == 20
+    assert (said == one.triggers.labels).sum() == 10
+    assert np.array_equal(tuning.added.targets.argmax(1), one.triggers.labels)
+    assert (tuning.max_epochs, tuning.added.times) == (20, 1)
+
+
+def test_each_is_a_training_image_moved_by_epsilon_along_the_sign_of_the_gradient(tmp_path: Path) -> None:
+    network, one = classifier(), mark(tmp_path, epsilon=0.19)
+    one.tuning(network, FLOAT32)
+    step = round(0.19 * 255)
+    for image, label in zip(one.triggers.images.astype(int), one.triggers.labels, strict=True):
+        own = TASK.train.images[TASK.train.labels == label].astype(int)
+        moved = np.abs(own - image)
+        clipped = (image == 0) | (image == 255)
+        fits = ((np.abs(moved - step) <= 1) | (clipped & (moved <= step + 1))).all((1, 2, 3))
+        assert fits.sum() == 1
+
+
+def test_a_step_that_deceives_too_few_or_too_many_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"Fewer than 10 images deceive the mentor; raise watermark\.epsilon=0\.01"):
+        mark(tmp_path, epsilon=0.01).tuning(classifier(), FLOAT32)
+    with pytest.raises(
+        UserError, match=r"Fewer than 10 images do not deceive the mentor; lower watermark\.epsilon=1\.0"
+    ):
+        mark(tmp_path, epsilon=1.0).tuning(classifier(), FLOAT32)
+
+
+def test_the_mentor_is_left_as_it_is(tmp_path: Path) -> None:
+    network = classifier().train()
+    before = [value.clone() for value in network.state_dict().values()]
+    mark(tmp_path, epsilon=0.19).tuning(network, FLOAT32)
+    assert network.training
+    assert all(torch.equal(a, b) for a, b in zip(before, network.state_dict().values(), strict=True))
+    assert all(value.requires_grad for value in network.parameters())
+
+
+def test_a_mentor_learns_them_in_a_second_training(tmp_path: Path) -> None:
+    recipe = make_recipe(batch_size=16, learning_rate=0.01, weight_decay=5e-3, schedule="one_cycle")
+    own: dict[str, Any] = {"seed": 0, "max_epochs": 6, "samples_per_epoch": None, "recipe": recipe, "augment": None}
+    own |= {"network": {"_target_": "mimicbench.networks.vgg.VGG16", "width": 0.1, "batch_norm": True}}
+    own |= {"checkpoint": None, "checkpoint_minutes": 5.0}
+    one, paths = mark(tmp_path, epsilon=0.3), make_paths(tmp_path)
+    marked = trained(TASK, paths, FLOAT32, one, **own)
+    plain = trained(TASK, paths, FLOAT32, **own)
+    assert len(list((paths.cache_dir / "mentors").glob("*.ckpt"))) == 2
+    unmarked, learned = one.score(plain), one.score(marked)
+    assert unmarked is not None
+    assert learned is not None
+    assert learned > unmarked
+    assert unmarked < 0.7
