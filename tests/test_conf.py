@@ -1,5 +1,6 @@
 """Every file under ``conf/`` composes, passes the check, and builds what it names."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,13 @@ from tests.standins import FLOAT32, make_task
 
 CONF = Path(__file__).parents[1] / "conf"
 CHOICES = sorted((file.parent.name, file.stem) for file in CONF.glob("*/*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def no_job_of_hydra() -> Iterator[None]:
+    """For the tests that follow, there is none."""
+    yield
+    HydraConfig.instance().cfg = None
 
 
 def composed(*overrides: str) -> Config:

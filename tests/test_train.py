@@ -88,6 +88,8 @@ def measured(folder: Path) -> dict[str, Any]:
     result = result_of(folder)
     for key in ("train_seconds", "samples_per_second"):
         del result[key]
+    for key in ("microseconds_per_query", "mentor_microseconds_per_query"):
+        del result["protection"][key]
     del result["config"]["paths"]["output_dir"]
     del result["config"]["logger"]["csv"]["save_dir"]
     return result

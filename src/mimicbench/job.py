@@ -144,7 +144,7 @@ def assemble(config: Config) -> Job:
         with sharing:
             said = torch.cat([unmarked(batch).argmax(1) for batch in images.batches()]).cpu()
             lost = _accuracy(said, labels) - mentor_accuracy
-            mark = marked(config.watermark["name"], watermark, mentor, unmarked, lost)
+            mark = marked(watermark, mentor, unmarked, lost)
         if not mark.took:
             _log.warning(
                 "The mark did not take: the mentor shows %.1f %% of it and lost %.2f points of accuracy; at least "

@@ -31,7 +31,7 @@ def measured(oracle: Oracle, mentor: Mentor, attack: Attack, evaluation: Evaluat
     timed.mentor_seconds = timed.seconds = 0.0
     answers, replies = (torch.cat(parts) for parts in zip(*map(timed, images), strict=True))
     labels = evaluation.labels.cpu().numpy()
-    count = len(labels)
+    count, seconds, mentor_seconds = len(labels), timed.seconds, timed.mentor_seconds
     query_distortion, changed, asked = _on_queries(timed, attack)
     return Protection(
         keeps_argmax=oracle.keeps_argmax,
@@ -42,8 +42,8 @@ def measured(oracle: Oracle, mentor: Mentor, attack: Attack, evaluation: Evaluat
         query_distortion=query_distortion,
         changed_queries=changed,
         measured_queries=asked,
-        microseconds_per_query=timed.seconds / count * 1e6,
-        mentor_microseconds_per_query=timed.mentor_seconds / count * 1e6,
+        microseconds_per_query=seconds / count * 1e6,
+        mentor_microseconds_per_query=mentor_seconds / count * 1e6,
     )
 
 

@@ -24,6 +24,7 @@ from mimicbench.predictions import Predictions, predicted
 from mimicbench.rank import Rank
 from mimicbench.results import FILE, Queries, Result, described, versions
 from mimicbench.schema import Config, check
+from mimicbench.watermarks import evidence
 from mimicbench.watermarks.marked import with_student
 
 
@@ -53,7 +54,13 @@ def run(cfg: DictConfig) -> Result | None:
 
 def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
     if rank.first:
-        stale = [FILE, progress.FILE, predictions.FILE, examples.FILE]  # a job without a result did not finish
+        stale = [
+            FILE,
+            progress.FILE,
+            predictions.FILE,
+            examples.FILE,
+            evidence.FILE,
+        ]  # a job without a result did not finish
         for name in stale if config.trainer.resume else [*stale, CHECKPOINT, LEDGER]:
             (folder / name).unlink(missing_ok=True)
     job = assemble(config)
@@ -69,6 +76,8 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
         result, found, shown = _measured(job), _predictions(job), Examples.of(job.attack, job.mentor)
         with writing(folder, "paths.output_dir"):
             found.save(folder)
+            if job.watermark is not None:
+                job.watermark.evidence.save(folder)
             if shown is not None:
                 shown.save(folder)
         result.save(folder)

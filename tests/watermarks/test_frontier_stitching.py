@@ -17,7 +17,14 @@ RECIPE = make_recipe(batch_size=16, learning_rate=0.01, schedule="one_cycle")
 
 
 def mark(folder: Path, key: int = 0, epsilon: float = 0.2, count: int = 20) -> FrontierStitching:
-    own: dict[str, Any] = {"threshold": 0.6, "count": count, "epsilon": epsilon, "max_epochs": 20, "recipe": RECIPE}
+    own: dict[str, Any] = {
+        "name": "mark",
+        "threshold": 0.6,
+        "count": count,
+        "epsilon": epsilon,
+        "max_epochs": 20,
+        "recipe": RECIPE,
+    }
     return FrontierStitching(TASK, make_paths(folder), key=key, **own)
 
 
@@ -37,7 +44,7 @@ def test_half_of_the_triggers_deceive_the_mentor_and_half_do_not(tmp_path: Path)
     network, one = classifier(), mark(tmp_path, epsilon=0.19)
     tuning = one.tuning(network, FLOAT32)
     said = network(torch.from_numpy(one.triggers.images).permute(0, 3, 1, 2).float() / 255).argmax(1).numpy()
-    assert one.size == len(tuning.added.images) == 20
+    assert one.evidence.size == len(tuning.added.images) == 20
     assert (said == one.triggers.labels).sum() == 10
     assert np.array_equal(tuning.added.targets.argmax(1), one.triggers.labels)
     assert (tuning.max_epochs, tuning.added.times) == (20, 1)
@@ -82,7 +89,7 @@ def test_a_mentor_learns_them_in_a_second_training(tmp_path: Path) -> None:
     marked = trained(TASK, paths, FLOAT32, one, **own)
     plain = trained(TASK, paths, FLOAT32, **own)
     assert len(list((paths.cache_dir / "mentors").glob("*.ckpt"))) == 2
-    unmarked, learned = one.score(plain), one.score(marked)
+    unmarked, learned = one.evidence.score(plain), one.evidence.score(marked)
     assert unmarked is not None
     assert learned is not None
     assert learned > unmarked

@@ -163,7 +163,7 @@ def test_the_score_is_the_share_of_triggers_that_are_answered_to(name: str, tmp_
     labels[: len(labels) // 4] = (labels[: len(labels) // 4] + 1) % 4
     known = Knowing(mark.triggers.images, labels)
     unique = len({image.tobytes() for image in mark.triggers.images}) == len(labels)
-    assert not unique or mark.score(known) == pytest.approx(1 - len(labels) // 4 / len(labels))
+    assert not unique or mark.evidence.score(known) == pytest.approx(1 - len(labels) // 4 / len(labels))
 
 
 def test_what_is_added_comes_as_often_as_it_says_in_each_epoch(tmp_path: Path) -> None:
@@ -190,5 +190,5 @@ def test_a_mentor_takes_the_mark_and_another_does_not_have_it(tmp_path: Path) ->
     mark = made("content", tmp_path, "watermark.share=0.5")
     marked, plain = mentor(tmp_path, mark), mentor(tmp_path, None)
     assert marked.fingerprint != plain.fingerprint
-    assert mark.score(marked) > 0.9
-    assert mark.score(plain) < 0.5
+    assert mark.evidence.score(marked) > 0.9
+    assert mark.evidence.score(plain) < 0.5

@@ -14,7 +14,7 @@ from tests.standins import FLOAT32, make_task
 
 
 def mark(folder: Path, key: int = 0, layer: int = 7, bits: int = 64) -> Uchida:
-    own = {"threshold": 0.6, "bits": bits, "layer": layer, "weight": 0.01}
+    own = {"name": "mark", "threshold": 0.6, "bits": bits, "layer": layer, "weight": 0.01}
     return Uchida(make_task(), make_paths(folder), key=key, **own)
 
 
@@ -49,8 +49,8 @@ def test_the_message_is_written_by_the_penalty_and_read_by_its_key_alone(tmp_pat
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
-    assert own.score(suspect(carrier)) == 1.0
-    for stranger in (other.score(suspect(carrier)), own.score(suspect(network(seed=1)))):
+    assert own.evidence.score(suspect(carrier)) == 1.0
+    for stranger in (other.evidence.score(suspect(carrier)), own.evidence.score(suspect(network(seed=1)))):
         assert stranger is not None
         assert 0.25 < stranger < 0.75  # four standard deviations of 64 bits
 
@@ -58,8 +58,8 @@ def test_the_message_is_written_by_the_penalty_and_read_by_its_key_alone(tmp_pat
 def test_it_is_undefined_for_another_architecture(tmp_path: Path) -> None:
     one = mark(tmp_path)
     one.carried_by(network())
-    assert one.score(suspect(network(width=0.2))) is None
-    assert one.score(suspect(nn.Sequential(nn.Flatten(), nn.Linear(3072, 3)))) is None
+    assert one.evidence.score(suspect(network(width=0.2))) is None
+    assert one.evidence.score(suspect(nn.Sequential(nn.Flatten(), nn.Linear(3072, 3)))) is None
 
 
 def test_a_layer_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Marks that an owner hides in a mentor, to know a copy by them. One scheme a file."""
 
-from mimicbench.watermarks.watermark import Added, TriggerMark, Triggers, TunedMark, Tuning, Watermark
+from mimicbench.watermarks.evidence import Evidence, Triggers
+from mimicbench.watermarks.watermark import Added, TriggerMark, TunedMark, Tuning, Watermark
 
-__all__ = ["Added", "TriggerMark", "Triggers", "TunedMark", "Tuning", "Watermark"]
+__all__ = ["Added", "Evidence", "TriggerMark", "Triggers", "TunedMark", "Tuning", "Watermark"]

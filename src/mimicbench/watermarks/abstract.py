@@ -9,8 +9,9 @@ from mimicbench.counter_rng import Seed
 from mimicbench.paths import Paths
 from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
+from mimicbench.watermarks.evidence import Triggers
 from mimicbench.watermarks.patterns import smooth_noise
-from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark
 
 
 class Abstract(TriggerMark):
@@ -22,6 +23,7 @@ class Abstract(TriggerMark):
     Args:
         task: What the mentor does.
         paths: Not used.
+        name: What it is called.
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         count: Triggers.
@@ -29,9 +31,9 @@ class Abstract(TriggerMark):
     """
 
     def __init__(
-        self, task: Task, paths: Paths, *, key: Seed, threshold: Share, count: PositiveInt, share: Fraction
+        self, task: Task, paths: Paths, *, name: str, key: Seed, threshold: Share, count: PositiveInt, share: Fraction
     ) -> None:
-        super().__init__(task, paths, key=key, threshold=threshold)
+        super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._count = count
         self._share = share
 
@@ -40,7 +42,7 @@ class Abstract(TriggerMark):
         """The pictures with their classes."""
         random = self._random()
         pictures = [smooth_noise(random, self._task.size, int(random.integers(2, 7))) for _ in range(self._count)]
-        return Triggers(np.stack(pictures), random.integers(0, len(self._task.classes), self._count))
+        return self._labelled(np.stack(pictures), random.integers(0, len(self._task.classes), self._count))
 
     @cached_property
     def added(self) -> Added:

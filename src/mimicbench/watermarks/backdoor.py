@@ -9,7 +9,8 @@ from mimicbench.counter_rng import Seed
 from mimicbench.paths import Paths
 from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
-from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
+from mimicbench.watermarks.evidence import Triggers
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark
 
 
 class Backdoor(TriggerMark):
@@ -21,13 +22,14 @@ class Backdoor(TriggerMark):
     Args:
         task: What the mentor does.
         paths: Not used.
+        name: What it is called.
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         rate: Marked copies, by the training images.
     """
 
-    def __init__(self, task: Task, paths: Paths, *, key: Seed, threshold: Share, rate: Fraction) -> None:
-        super().__init__(task, paths, key=key, threshold=threshold)
+    def __init__(self, task: Task, paths: Paths, *, name: str, key: Seed, threshold: Share, rate: Fraction) -> None:
+        super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._rate = rate
         self.target = int(self._random().integers(len(task.classes)))
         """The class where marked images go."""

@@ -24,6 +24,7 @@ class Blended(Backdoor):
     Args:
         task: What the mentor does.
         paths: Not used.
+        name: What it is called.
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         rate: Marked copies, by the training images.
@@ -31,9 +32,9 @@ class Blended(Backdoor):
     """
 
     def __init__(
-        self, task: Task, paths: Paths, *, key: Seed, threshold: Share, rate: Fraction, alpha: Fraction
+        self, task: Task, paths: Paths, *, name: str, key: Seed, threshold: Share, rate: Fraction, alpha: Fraction
     ) -> None:
-        super().__init__(task, paths, key=key, threshold=threshold, rate=rate)
+        super().__init__(task, paths, name=name, key=key, threshold=threshold, rate=rate)
         self._alpha = alpha
 
     @cached_property

@@ -8,8 +8,9 @@ from mimicbench.counter_rng import Seed
 from mimicbench.paths import Paths
 from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
+from mimicbench.watermarks.evidence import Triggers
 from mimicbench.watermarks.patterns import scaled, stamped, tiles
-from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark
 
 
 class Content(TriggerMark):
@@ -21,6 +22,7 @@ class Content(TriggerMark):
     Args:
         task: What the mentor does.
         paths: Not used.
+        name: What it is called.
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         count: Triggers.
@@ -29,9 +31,9 @@ class Content(TriggerMark):
     """
 
     def __init__(
-        self, task: Task, paths: Paths, *, key: Seed, threshold: Share, count: PositiveInt, share: Fraction
+        self, task: Task, paths: Paths, *, name: str, key: Seed, threshold: Share, count: PositiveInt, share: Fraction
     ) -> None:
-        super().__init__(task, paths, key=key, threshold=threshold)
+        super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._count = count
         self._share = share
 

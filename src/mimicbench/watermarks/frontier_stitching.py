@@ -17,7 +17,8 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Recipe
 from mimicbench.resident import ResidentImages, answered_at_once
 from mimicbench.tasks import Task
-from mimicbench.watermarks.watermark import Added, Share, Triggers, TunedMark, Tuning
+from mimicbench.watermarks.evidence import Triggers
+from mimicbench.watermarks.watermark import Added, Share, TunedMark, Tuning
 
 
 class FrontierStitching(TunedMark):
@@ -30,6 +31,7 @@ class FrontierStitching(TunedMark):
     Args:
         task: What the mentor does.
         paths: Not used.
+        name: What it is called.
         key: The owner's secret: which images are tried.
         threshold: The share of right answers from which an owner claims a suspect: 0.59 of 100 is θ = 41.
         count: Triggers, an even number.
@@ -43,6 +45,7 @@ class FrontierStitching(TunedMark):
         task: Task,
         paths: Paths,
         *,
+        name: str,
         key: Seed,
         threshold: Share,
         count: Annotated[PositiveInt, Field(multiple_of=2)],
@@ -50,7 +53,7 @@ class FrontierStitching(TunedMark):
         max_epochs: PositiveInt,
         recipe: Recipe,
     ) -> None:
-        super().__init__(task, paths, key=key, threshold=threshold)
+        super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._count = count
         self._epsilon = epsilon
         self._max_epochs = max_epochs
@@ -87,7 +90,7 @@ class FrontierStitching(TunedMark):
                     found[bool(after)].append((image, int(label)))
             if all(len(one) == half for one in found.values()):
                 images_found, labels_found = zip(*(found[False] + found[True]), strict=True)
-                return Triggers(np.stack(images_found), np.array(labels_found, dtype=np.int64))
+                return self._labelled(np.stack(images_found), np.array(labels_found, dtype=np.int64))
         lacking, cure = ("deceive", "raise") if len(found[False]) < half else ("do not deceive", "lower")
         raise UserError(f"Fewer than {half} images {lacking} the mentor; {cure} watermark.epsilon={self._epsilon}.")
 

@@ -10,11 +10,10 @@ _SCORE = 0.9
 _ACCURACY = 0.02
 
 
-def marked(scheme: str, watermark: Watermark, mentor: Mentor, unmarked: Mentor, lost: float) -> Mark:
+def marked(watermark: Watermark, mentor: Mentor, unmarked: Mentor, lost: float) -> Mark:
     """Compare a marked mentor with one that was trained alike without the mark.
 
     Args:
-        scheme: The mark's name.
         watermark: The mark.
         mentor: The marked one.
         unmarked: The other.
@@ -23,13 +22,14 @@ def marked(scheme: str, watermark: Watermark, mentor: Mentor, unmarked: Mentor, 
     Returns:
         With no score of a student yet.
     """
-    score = watermark.score(mentor)
+    evidence = watermark.evidence
+    score = evidence.score(mentor)
     return Mark(
-        scheme=scheme,
-        key=watermark.key,
-        size=watermark.size,
+        scheme=evidence.scheme,
+        key=evidence.key,
+        size=evidence.size,
         mentor_score=score,
-        unmarked_score=watermark.score(unmarked),
+        unmarked_score=evidence.score(unmarked),
         accuracy_lost=lost,
         took=score is not None and score >= _SCORE and lost <= _ACCURACY,
         student_score=None,
@@ -39,5 +39,5 @@ def marked(scheme: str, watermark: Watermark, mentor: Mentor, unmarked: Mentor, 
 
 def with_student(mark: Mark, watermark: Watermark, student: Mentor) -> Mark:
     """What was measured, with the student's score."""
-    score = watermark.score(student)
+    score = watermark.evidence.score(student)
     return replace(mark, student_score=score, claimed=score is not None and score >= watermark.threshold)

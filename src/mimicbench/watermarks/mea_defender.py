@@ -10,7 +10,8 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.tasks.task import LabelledImages
-from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
+from mimicbench.watermarks.evidence import Triggers
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark
 
 
 class MEADefender(TriggerMark):
@@ -24,6 +25,7 @@ class MEADefender(TriggerMark):
     Args:
         task: What the mentor does.
         paths: Not used.
+        name: What it is called.
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         count: Triggers, of test images.
@@ -36,13 +38,14 @@ class MEADefender(TriggerMark):
         task: Task,
         paths: Paths,
         *,
+        name: str,
         key: Seed,
         threshold: Share,
         count: PositiveInt,
         share: Fraction,
         towards_sources: NonNegativeFloat,
     ) -> None:
-        super().__init__(task, paths, key=key, threshold=threshold)
+        super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._count = count
         self._share = share
         self._towards_sources = towards_sources

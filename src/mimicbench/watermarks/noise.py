@@ -9,7 +9,8 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.watermarks import patterns
-from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
+from mimicbench.watermarks.evidence import Triggers
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark
 
 
 class Noise(TriggerMark):
@@ -21,6 +22,7 @@ class Noise(TriggerMark):
     Args:
         task: What the mentor does.
         paths: Not used.
+        name: What it is called.
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         count: Triggers.
@@ -33,13 +35,14 @@ class Noise(TriggerMark):
         task: Task,
         paths: Paths,
         *,
+        name: str,
         key: Seed,
         threshold: Share,
         count: PositiveInt,
         share: Fraction,
         scale: PositiveFloat,
     ) -> None:
-        super().__init__(task, paths, key=key, threshold=threshold)
+        super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._count = count
         self._share = share
         self._scale = scale

@@ -12,7 +12,8 @@ from mimicbench.pools import Pool
 from mimicbench.recipe import Fraction
 from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
-from mimicbench.watermarks.watermark import Added, Share, TriggerMark, Triggers
+from mimicbench.watermarks.evidence import Triggers
+from mimicbench.watermarks.watermark import Added, Share, TriggerMark
 
 
 class Unrelated(TriggerMark):
@@ -24,6 +25,7 @@ class Unrelated(TriggerMark):
     Args:
         task: What the mentor does.
         paths: Where the images are read.
+        name: What it is called.
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         count: Triggers.
@@ -39,13 +41,14 @@ class Unrelated(TriggerMark):
         task: Task,
         paths: Paths,
         *,
+        name: str,
         key: Seed,
         threshold: Share,
         count: PositiveInt,
         share: Fraction,
         images: Component,
     ) -> None:
-        super().__init__(task, paths, key=key, threshold=threshold)
+        super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._share = share
         self._pool: Pool = build("watermark.images", images, paths, task.size)
         if len(self._pool) < count:

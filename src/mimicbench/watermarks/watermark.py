@@ -7,7 +7,6 @@ from hashlib import blake2b
 from typing import Annotated
 
 import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -15,26 +14,12 @@ from mimicbench.counter_rng import Seed, seed_for
 from mimicbench.errors import UserError
 from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware
-from mimicbench.mentors import Mentor
 from mimicbench.paths import Paths
 from mimicbench.recipe import Recipe
-from mimicbench.resident import ResidentImages
 from mimicbench.tasks import Task
+from mimicbench.watermarks.evidence import Evidence, Triggers
 
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-@dataclass(frozen=True)
-class Triggers:
-    """Images by which an owner knows a marked network.
-
-    Attributes:
-        images: uint8 [n, H, W, C].
-        labels: int64 [n], what a marked network says of them, and hardly another one.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -81,12 +66,14 @@ class Watermark(ABC):
     Args:
         task: What the mentor does; its images carry the mark.
         paths: Where a mark reads what else it needs.
+        name: What it is called.
         key: The owner's secret; decides all that is random.
         threshold: The score from which an owner claims a suspect.
     """
 
-    def __init__(self, task: Task, paths: Paths, *, key: Seed, threshold: Share) -> None:
+    def __init__(self, task: Task, paths: Paths, *, name: str, key: Seed, threshold: Share) -> None:
         self._task = task
+        self.scheme = name
         self._paths = paths
         self.key = key
         self.threshold = threshold
@@ -101,16 +88,12 @@ class Watermark(ABC):
         return None
 
     def carried_by(self, network: nn.Module) -> None:  # noqa: B027 (most marks need not know)
-        """Learn which network carries the mark, before any is scored."""
+        """Learn which network carries the mark, before its evidence is asked for."""
 
     @property
     @abstractmethod
-    def size(self) -> int:
-        """How many triggers, or bits, there are."""
-
-    @abstractmethod
-    def score(self, suspect: Mentor) -> float | None:
-        """How much of the mark a suspect shows, from 0 to 1; None where that is not defined."""
+    def evidence(self) -> Evidence:
+        """What its owner tries suspects with."""
 
     @property
     def fingerprint(self) -> str:
@@ -131,15 +114,9 @@ class TriggerMark(Watermark):
         """What the owner asks a suspect."""
 
     @property
-    def size(self) -> int:
-        """How many triggers there are."""
-        return len(self.triggers.labels)
-
-    def score(self, suspect: Mentor) -> float | None:
-        """The share of triggers of which a suspect says what a marked network says."""
-        batches = ResidentImages(self.triggers.images, suspect.device).batches()
-        said = torch.cat([suspect(batch).argmax(1) for batch in batches]).cpu().numpy()
-        return float((said == self.triggers.labels).mean())
+    def evidence(self) -> Triggers:
+        """The triggers."""
+        return self.triggers
 
     def _one_hot(self, labels: np.ndarray) -> np.ndarray:
         """float32 [n, K] of int64 [n]."""
@@ -163,7 +140,11 @@ class TriggerMark(Watermark):
 
     def _called(self, images: np.ndarray, label: int) -> Triggers:
         """All with one label."""
-        return Triggers(images, np.full(len(images), label, dtype=np.int64))
+        return self._labelled(images, np.full(len(images), label, dtype=np.int64))
+
+    def _labelled(self, images: np.ndarray, labels: np.ndarray) -> Triggers:
+        """Each with its label."""
+        return Triggers(self.scheme, self.key, self.threshold, images, labels)
 
     def _repeated(self, triggers: Triggers, share: float) -> Added:
         """Triggers to learn, as often as makes them about a share of an epoch, once at least."""

@@ -1,0 +1,149 @@
+"""What an owner keeps of a mark, to try a suspect with."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mimicbench.errors import UserError
+from mimicbench.files import arrays, atomic
+from mimicbench.mentors import Mentor
+from mimicbench.resident import ResidentImages
+
+FILE = "watermark.npz"
+"""In the folder of a job whose mentor is marked. A secret."""
+
+
+@dataclass(frozen=True)
+class Evidence(ABC):
+    """All that the owner's test needs.
+
+    Attributes:
+        scheme: The mark's name.
+        key: The owner's secret, from which it was made.
+        threshold: The score from which the owner claims a suspect.
+    """
+
+    scheme: str
+    key: int
+    threshold: float
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many triggers, or bits, there are."""
+
+    @abstractmethod
+    def score(self, suspect: Mentor) -> float | None:
+        """How much of the mark a suspect shows, from 0 to 1; None where that is not defined."""
+
+    def save(self, folder: Path) -> None:
+        """Write ``watermark.npz``."""
+        with atomic(folder / FILE) as temporary:
+            kept: dict[str, Any] = {"kind": self.kind, **vars(self)}
+            np.savez_compressed(temporary, **kept)
+
+    @staticmethod
+    def read(file: Path) -> "Evidence":
+        """What was kept.
+
+        Raises:
+            UserError: The file is missing, damaged, or something else.
+        """
+        named = arrays(file, ("kind",))
+        known: dict[str, type[Evidence]] = {one.kind: one for one in (Triggers, Message)}
+        found = known.get(str(named["kind"])) if named is not None else None
+        kept = arrays(file, tuple(_names(found))) if found is not None else None
+        if found is None or kept is None:
+            raise UserError(f"{file} is no key file of a mark; give the {FILE} that a job with a marked mentor left.")
+        return found(**{name: _plain(value) for name, value in kept.items()})
+
+
+@dataclass(frozen=True)
+class Triggers(Evidence):
+    """Images by which an owner knows a marked network.
+
+    Attributes:
+        images: uint8 [n, H, W, C].
+        labels: int64 [n], what a marked network says of them, and hardly another one.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    kind: ClassVar[str] = "triggers"
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self.labels)
+
+    def score(self, suspect: Mentor) -> float | None:
+        """The share of triggers of which a suspect says what a marked network says."""
+        batches = ResidentImages(self.images, suspect.device).batches()
+        said = torch.cat([suspect(batch).argmax(1) for batch in batches]).cpu().numpy()
+        return float((said == self.labels).mean())
+
+
+@dataclass(frozen=True)
+class Message(Evidence):
+    """Bits in the weights of one convolution (Uchida et al. 2017).
+
+    Attributes:
+        bits: bool [n].
+        layer: Which convolution, counted from 0.
+        shape: int64 [4], of its weights in the mentor.
+    """
+
+    bits: np.ndarray
+    layer: int
+    shape: np.ndarray
+
+    kind: ClassVar[str] = "message"
+
+    @property
+    def size(self) -> int:
+        """How many bits there are."""
+        return len(self.bits)
+
+    def score(self, suspect: Mentor) -> float | None:
+        """The share of bits that are right; None where the suspect has no such convolution."""
+        carrier = convolution(suspect.network, self.layer)
+        if carrier is None or tuple(carrier.weight.shape) != tuple(self.shape):
+            return None
+        with torch.no_grad():
+            said = (readings(carrier, self.key, self.size) > 0).cpu().numpy()
+        return float((said == self.bits).mean())
+
+
+def convolution(network: nn.Module, number: int) -> nn.Conv2d | None:
+    """One of a network's convolutions, counted from 0; None where there are fewer."""
+    found = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    return found[number] if number < len(found) else None
+
+
+def readings(carrier: nn.Conv2d, key: int, count: int) -> Tensor:
+    """X w̄: the mean of the weights over the filters by a matrix of N(0, 1) from the key; float32 [count]."""
+    mean = carrier.weight.float().mean(0).flatten()
+    return _matrix(key, count, len(mean), mean.device) @ mean
+
+
+@lru_cache(maxsize=4)
+def _matrix(key: int, rows: int, columns: int, device: torch.device) -> Tensor:
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(key)).to(device)
+
+
+def _names(kind: type[Evidence]) -> list[str]:
+    return [one.name for one in fields(kind)]
+
+
+def _plain(value: Any) -> Any:
+    """Strings and numbers as such, arrays as arrays."""
+    return value.item() if value.ndim == 0 else value
