@@ -116,10 +116,7 @@ def assemble(config: Config) -> Job:
         _log.warning("oracle.budget=%s ends the training after %s of %s samples.", budget, planned, whole)
     watermark: Watermark | None = build("watermark", config.watermark, task, config.paths)
     if watermark is not None and config.mentor.get("checkpoint") is not None:
-        raise UserError(
-            "A mark is applied while the mentor is trained, and mentor.checkpoint names one that is trained already; "
-            "leave one of both out."
-        )
+        raise UserError("watermark is applied while the mentor is trained: leave it out, or mentor.checkpoint.")
     marks = () if watermark is None else (watermark,)  # there are mentors that take none
     mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware, *marks)
     oracle: Oracle = build("oracle", config.oracle, mentor, Owner(task, config.paths, hardware))
@@ -143,15 +140,7 @@ def assemble(config: Config) -> Job:
         unmarked: Mentor = build("mentor", config.mentor, task, config.paths, hardware)
         with sharing:
             said = torch.cat([unmarked(batch).argmax(1) for batch in images.batches()]).cpu()
-            lost = _accuracy(said, labels) - mentor_accuracy
-            mark = marked(watermark, mentor, unmarked, lost)
-        if not mark.took:
-            _log.warning(
-                "The mark did not take: the mentor shows %.1f %% of it and lost %.2f points of accuracy; at least "
-                "90 %% and at most 2 points are asked.",
-                100 * (mark.mentor_score or 0.0),
-                100 * mark.accuracy_lost,
-            )
+            mark = marked(watermark, mentor, unmarked, _accuracy(said, labels) - mentor_accuracy)
     evaluation = Evaluation(images, labels, mentor_labels, rank)
     attack.attach(oracle, evaluation, hardware.device, _replies(config, mentor, oracle, pool), rank)
 
@@ -202,7 +191,7 @@ def rank_of(config: Config) -> Rank:
 def _shaping(config: Config) -> dict[str, Any]:
     """The part of a configuration that shapes the student."""
     outside: Any = {"paths": True, "logger": True, "callbacks": True}
-    outside |= {"mentor": {"checkpoint_minutes"}, "oracle": {"checkpoint_minutes"}}
+    outside |= {"mentor": {"checkpoint_minutes"}, "oracle": {"training": {"checkpoint_minutes"}}}
     kept = {"resume", "checkpoint_minutes", "enable_model_summary", "num_sanity_val_steps", "log_every_n_steps"}
     return config.model_dump(mode="json", exclude=outside | {"trainer": kept})
 
@@ -244,6 +233,6 @@ def _trainer(config: Config, hardware: Hardware, rank: Rank, epochs: int, own: l
 def _replies(config: Config, mentor: Mentor, oracle: Oracle, pool: Pool) -> Path:
     """Where replies that are asked for once are kept: beside the run, named by all that they depend on."""
     queries = {key: value for key, value in config.attack.items() if key not in _ON_THE_WAY}
-    protection = {key: value for key, value in config.oracle.items() if key != "checkpoint_minutes"}
-    name = fingerprint(mentor.fingerprint, oracle.fingerprint, pool.fingerprint, protection, queries, config.seed)
+    protection, seed = _shaping(config)["oracle"], config.seed
+    name = fingerprint(mentor.fingerprint, oracle.fingerprint, pool.fingerprint, protection, queries, seed)
     return config.paths.output_dir / "replies" / f"{name}.npy"

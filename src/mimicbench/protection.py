@@ -26,10 +26,9 @@ def measured(oracle: Oracle, mentor: Mentor, attack: Attack, evaluation: Evaluat
         evaluation: The test images with their classes.
     """
     timed = _Timed(oracle, mentor)
-    images = list(evaluation.all_images())
-    timed(images[0])  # so that the first use of anything is not counted
+    timed(next(evaluation.all_images()))  # so that the first use of anything is not counted
     timed.mentor_seconds = timed.seconds = 0.0
-    answers, replies = (torch.cat(parts) for parts in zip(*map(timed, images), strict=True))
+    answers, replies = (torch.cat(parts) for parts in zip(*map(timed, evaluation.all_images()), strict=True))
     labels = evaluation.labels.cpu().numpy()
     count, seconds, mentor_seconds = len(labels), timed.seconds, timed.mentor_seconds
     query_distortion, changed, asked = _on_queries(timed, attack)

@@ -48,7 +48,8 @@ class Protection:
         query_distortion: The same on the attacker's queries; None where the attack cannot tell them.
         changed_queries: Share of the attacker's queries whose reply names another class than the mentor; None likewise.
         measured_queries: On how many of the attacker's first queries both were measured.
-        microseconds_per_query: What the protection adds to the time of a query, over the test images.
+        microseconds_per_query: What the protection adds to the time of a query, over the test images; where others
+            answer in the mentor's place, what they take.
         mentor_microseconds_per_query: What the mentor itself takes for one.
     """
 

@@ -54,13 +54,7 @@ def run(cfg: DictConfig) -> Result | None:
 
 def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
     if rank.first:
-        stale = [
-            FILE,
-            progress.FILE,
-            predictions.FILE,
-            examples.FILE,
-            evidence.FILE,
-        ]  # a job without a result did not finish
+        stale = [FILE, progress.FILE, predictions.FILE, examples.FILE, evidence.FILE]  # what only a finished job leaves
         for name in stale if config.trainer.resume else [*stale, CHECKPOINT, LEDGER]:
             (folder / name).unlink(missing_ok=True)
     job = assemble(config)

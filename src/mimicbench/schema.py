@@ -108,12 +108,16 @@ class Config(BaseModel):
             | {f"logger.{key}": node for key, node in self.logger.items()}
             | {f"callbacks.{key}": node for key, node in self.callbacks.items()}
         )
-        return own | {
-            f"{key}.{name}": value
-            for key, node in own.items()
-            for name, value in node.items()
-            if isinstance(value, dict) and "_target_" in value
-        }
+        return own | {key: node for name, section in own.items() for key, node in _within(name, section)}
+
+
+def _within(key: str, section: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """The components that a section holds at any depth, under their dotted keys."""
+    for name, value in section.items():
+        if isinstance(value, dict):
+            if "_target_" in value:
+                yield f"{key}.{name}", value
+            yield from _within(f"{key}.{name}", value)
 
 
 def check(cfg: DictConfig | Mapping[str, Any]) -> Config:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from mimicbench.mentors.course import Course
 from mimicbench.mentors.diverse import DiverseTraining, Ensemble, ExposedChunks
 from mimicbench.resident import ResidentImages
 from tests.making import pictures
@@ -37,7 +38,8 @@ def test_the_loss_is_that_of_the_source_written_out() -> None:
 
 def test_every_other_image_is_auxiliary_and_has_no_target() -> None:
     task, others = make_task(10), pictures(7, seed=9)
-    chunks = ExposedChunks(task, CPU, 0, None, 4, None, ResidentImages(others, CPU))
+    course = Course({"_target_": "none"}, 0, 1, None, make_recipe(batch_size=4), None, 5.0)
+    chunks = ExposedChunks(course, task, ResidentImages(others, CPU))
     images, targets = chunks._mixed(0, 0, 60)
     assert torch.equal(targets.sum(1), torch.tensor([1.0, 0.0]).repeat(30))
     shown = (images.permute(0, 2, 3, 1) * 255).round().byte().numpy()

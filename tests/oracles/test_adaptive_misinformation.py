@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mimicbench.hardware import Hardware
+from mimicbench.mentors.course import Course
 from mimicbench.oracles.adaptive_misinformation import AdaptiveMisinformation, Misinforming
 from mimicbench.oracles.owner import Owner
 from tests.making import make_paths
@@ -15,12 +15,12 @@ from tests.standins import FLOAT32, make_recipe, make_task
 NETWORK = {"_target_": "mimicbench.networks.vgg.VGG16", "width": 0.2, "batch_norm": True}
 
 
-def made(folder: Path, hardware: Hardware = FLOAT32, **changes: object) -> AdaptiveMisinformation:
+def made(folder: Path, threshold: float = 0.7, steepness: float = 1000.0, seed: int = 0) -> AdaptiveMisinformation:
     recipe = make_recipe(batch_size=8, learning_rate=0.05, schedule="one_cycle")
-    training = {"network": NETWORK, "seed": 0, "max_epochs": 6, "samples_per_epoch": None, "augment": None}
-    own = {"threshold": 0.7, "steepness": 1000.0, "recipe": recipe, "checkpoint_minutes": 5.0, "budget": None}
-    owner = Owner(make_task(40), make_paths(folder), hardware)
-    return AdaptiveMisinformation(spy(3), owner, **{**training, **own, **changes})
+    training = Course(NETWORK, seed, 6, None, recipe, None, 5.0)
+    owner = Owner(make_task(40), make_paths(folder), FLOAT32)
+    own = {"threshold": threshold, "steepness": steepness, "training": training}
+    return AdaptiveMisinformation(spy(3), owner, budget=None, **own)
 
 
 def test_sure_answers_pass_and_others_become_misinformation(tmp_path: Path) -> None:

@@ -172,8 +172,8 @@ def test_no_reply_is_further_away_than_epsilon(name: str, epsilon: float, tmp_pa
     [
         (
             "edm",
-            "oracle.network={_target_:mimicbench.networks.vgg.VGG16,depth:3}",
-            r"oracle\.network\.depth is not a key",
+            "oracle.training.network={_target_:mimicbench.networks.vgg.VGG16,depth:3}",
+            r"oracle\.training\.network\.depth is not a key",
         ),
         ("edm", "oracle.auxiliary.crops=none", r"oracle\.auxiliary\.crops=none is refused"),
         ("edm", "oracle.members=1", r"oracle\.members=1 is refused: input should be greater than or equal to 2"),
@@ -183,7 +183,11 @@ def test_no_reply_is_further_away_than_epsilon(name: str, epsilon: float, tmp_pa
         ("dawn", "oracle.share=1.5", r"oracle\.share=1\.5 is refused"),
         ("gaussian", "oracle.space=pixels", r"oracle\.space=pixels is refused: input should be 'logits' or"),
         ("adaptive_misinformation", "oracle.threshold=2", r"oracle\.threshold=2 is refused"),
-        ("adaptive_misinformation", "++oracle.recipe.speed=2", r"oracle\.recipe\.speed is not a key"),
+        (
+            "adaptive_misinformation",
+            "oracle.training.recipe={speed:2}",
+            r"oracle\.training\.recipe\.speed is not a key",
+        ),
         ("softmax", "attack.use=logits", r"attack\.use=logits is refused: input should be 'reply' or 'label'"),
     ],
 )

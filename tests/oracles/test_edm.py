@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mimicbench.mentors.course import Course
 from mimicbench.oracles.edm import EDM
 from mimicbench.oracles.owner import Owner
 from mimicbench.pools.photos import photos
@@ -14,12 +15,12 @@ NETWORK = {"_target_": "mimicbench.networks.vgg.VGG16", "width": 0.2, "batch_nor
 AUXILIARY = {"_target_": "mimicbench.pools.photos.photos", "name": "photos", "crops": 128, "seed": 0}
 
 
-def made(folder: Path, **changes: object) -> EDM:
+def made(folder: Path, max_epochs: int = 20, members: int = 3, diversity: float = 1.0) -> EDM:
     recipe = make_recipe(batch_size=16, learning_rate=0.01, weight_decay=5e-3, schedule="one_cycle")
-    training = {"network": NETWORK, "max_epochs": 20, "samples_per_epoch": None, "recipe": recipe, "augment": None}
-    own = {"members": 3, "diversity": 1.0, "auxiliary": AUXILIARY, "seed": 0, "checkpoint_minutes": 5.0}
+    training = Course(NETWORK, 0, max_epochs, None, recipe, None, 5.0)
     owner = Owner(make_task(40), make_paths(folder), FLOAT32)
-    return EDM(spy(3), owner, **{**training, **own, "budget": None, **changes})
+    own = {"members": members, "diversity": diversity, "auxiliary": AUXILIARY, "seed": 0, "training": training}
+    return EDM(spy(3), owner, budget=None, **own)
 
 
 def answers_of_members(oracle: EDM, images: torch.Tensor) -> torch.Tensor:

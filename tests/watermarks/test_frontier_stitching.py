@@ -42,17 +42,17 @@ def classifier() -> nn.Module:
 
 def test_half_of_the_triggers_deceive_the_mentor_and_half_do_not(tmp_path: Path) -> None:
     network, one = classifier(), mark(tmp_path, epsilon=0.19)
-    tuning = one.tuning(network, FLOAT32)
+    one.meet(network, FLOAT32)
     said = network(torch.from_numpy(one.triggers.images).permute(0, 3, 1, 2).float() / 255).argmax(1).numpy()
-    assert one.evidence.size == len(tuning.added.images) == 20
+    assert one.evidence.size == len(one.added.images) == 20
     assert (said == one.triggers.labels).sum() == 10
-    assert np.array_equal(tuning.added.targets.argmax(1), one.triggers.labels)
-    assert (tuning.max_epochs, tuning.added.times) == (20, 1)
+    assert np.array_equal(one.added.targets.argmax(1), one.triggers.labels)
+    assert (one.max_epochs, one.added.times) == (20, 1)
 
 
 def test_each_is_a_training_image_moved_by_epsilon_along_the_sign_of_the_gradient(tmp_path: Path) -> None:
     network, one = classifier(), mark(tmp_path, epsilon=0.19)
-    one.tuning(network, FLOAT32)
+    one.meet(network, FLOAT32)
     step = round(0.19 * 255)
     for image, label in zip(one.triggers.images.astype(int), one.triggers.labels, strict=True):
         own = TASK.train.images[TASK.train.labels == label].astype(int)
@@ -64,17 +64,17 @@ def test_each_is_a_training_image_moved_by_epsilon_along_the_sign_of_the_gradien
 
 def test_a_step_that_deceives_too_few_or_too_many_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"Fewer than 10 images deceive the mentor; raise watermark\.epsilon=0\.01"):
-        mark(tmp_path, epsilon=0.01).tuning(classifier(), FLOAT32)
+        mark(tmp_path, epsilon=0.01).meet(classifier(), FLOAT32)
     with pytest.raises(
         UserError, match=r"Fewer than 10 images do not deceive the mentor; lower watermark\.epsilon=1\.0"
     ):
-        mark(tmp_path, epsilon=1.0).tuning(classifier(), FLOAT32)
+        mark(tmp_path, epsilon=1.0).meet(classifier(), FLOAT32)
 
 
 def test_the_mentor_is_left_as_it_is(tmp_path: Path) -> None:
     network = classifier().train()
     before = [value.clone() for value in network.state_dict().values()]
-    mark(tmp_path, epsilon=0.19).tuning(network, FLOAT32)
+    mark(tmp_path, epsilon=0.19).meet(network, FLOAT32)
     assert network.training
     assert all(torch.equal(a, b) for a, b in zip(before, network.state_dict().values(), strict=True))
     assert all(value.requires_grad for value in network.parameters())

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -7,10 +8,11 @@ from torch import nn
 
 from mimicbench.errors import UserError
 from mimicbench.mentors import Mentor
+from mimicbench.mentors.trained import trained
 from mimicbench.networks.vgg import VGG16
 from mimicbench.watermarks.uchida import Uchida
 from tests.making import make_paths
-from tests.standins import FLOAT32, make_task
+from tests.standins import FLOAT32, make_recipe, make_task
 
 
 def mark(folder: Path, key: int = 0, layer: int = 7, bits: int = 64) -> Uchida:
@@ -71,3 +73,17 @@ def test_keys_and_lengths_name_it(tmp_path: Path) -> None:
     marks = [mark(tmp_path), mark(tmp_path, key=1), mark(tmp_path, bits=32), mark(tmp_path, layer=3)]
     assert len({one.fingerprint for one in marks}) == 4
     assert mark(tmp_path).fingerprint == marks[0].fingerprint
+
+
+def test_a_mentor_learns_the_message_beside_its_task(tmp_path: Path) -> None:
+    recipe = make_recipe(batch_size=8, learning_rate=0.02, schedule="one_cycle")
+    own: dict[str, Any] = {"seed": 0, "max_epochs": 12, "samples_per_epoch": None, "recipe": recipe, "augment": None}
+    own |= {"network": {"_target_": "mimicbench.networks.vgg.VGG16", "width": 0.1, "batch_norm": True}}
+    own |= {"checkpoint": None, "checkpoint_minutes": 5.0}
+    paths = make_paths(tmp_path)
+    one = Uchida(make_task(20), paths, name="uchida", key=0, threshold=0.6, bits=32, layer=7, weight=0.1)
+    marked, plain = trained(make_task(20), paths, FLOAT32, one, **own), trained(make_task(20), paths, FLOAT32, **own)
+    unmarked = one.evidence.score(plain)
+    assert one.evidence.score(marked) == 1.0
+    assert unmarked is not None
+    assert unmarked < 0.85  # four standard deviations of 32 bits

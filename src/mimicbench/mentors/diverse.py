@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from mimicbench.augmentation import Augmentation
 from mimicbench.chunks import Chunks
 from mimicbench.counter_rng import walk
 from mimicbench.evaluation import Batch
 from mimicbench.hardware import to_device
 from mimicbench.learner import Samples
+from mimicbench.mentors.course import Course
 from mimicbench.mentors.training import MentorTraining, TaskChunks
 from mimicbench.resident import ResidentImages
 from mimicbench.tasks import Task
@@ -64,26 +64,14 @@ class ExposedChunks(TaskChunks):
     """The task's training images, each followed by an auxiliary image whose target is a row of zeros.
 
     Args:
+        course: How an epoch is made; half of each SGD batch is the task's.
         task: The task.
-        device: Where the training runs.
-        seed: Decides orders and augmentation.
-        augment: How the task's images are changed, if at all.
-        batch_size: Samples in an SGD step; half of them are the task's.
-        samples: Task images in an epoch, a random part of them; None for all.
         auxiliary: Images unlike the task's, in a new random order every round.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        device: torch.device,
-        seed: int,
-        augment: Augmentation | None,
-        batch_size: int,
-        samples: int | None,
-        auxiliary: ResidentImages,
-    ) -> None:
-        super().__init__(task, device, seed, augment, batch_size, samples)
+    def __init__(self, course: Course, task: Task, auxiliary: ResidentImages) -> None:
+        batch_size, samples = course.recipe.batch_size, course.samples_per_epoch
+        super().__init__(task, auxiliary.device, course.seed, course.augment, batch_size, samples)
         self._auxiliary = auxiliary
 
     def train_dataloader(self) -> Chunks:

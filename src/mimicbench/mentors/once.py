@@ -20,6 +20,7 @@ from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware
 from mimicbench.learner import Learner
 from mimicbench.mentors.checkpoint import load_network
+from mimicbench.mentors.course import Course
 from mimicbench.paths import Paths
 from mimicbench.progress import ProgressNotes
 from mimicbench.progress_bar import ProgressBar
@@ -36,9 +37,8 @@ def trained_once(
     training: Training,
     *,
     what: str,
-    shaped_by: dict[str, Any],
-    max_epochs: int,
-    checkpoint_minutes: float,
+    course: Course,
+    also: dict[str, Any],
     hardware: Hardware,
     paths: Paths,
 ) -> None:
@@ -51,16 +51,16 @@ def trained_once(
         network: As it begins; loaded in place.
         training: Makes its learner, of this very network, and the data.
         what: What it is called, such as ``mentor``; the folder in the cache is its plural.
-        shaped_by: Plain values that decide what it learns.
-        max_epochs: Passes over the data.
-        checkpoint_minutes: Between two checkpoints within an epoch.
+        course: How it is trained.
+        also: Plain values that decide what it learns besides.
         hardware: Where it is trained.
         paths: The cache is in ``cache_dir``.
 
     Raises:
         UserError: The cache cannot be written, or what is kept there is damaged.
     """
-    shaped_by = shaped_by | {
+    shaped_by = course.shape | also
+    shaped_by |= {
         "arithmetic": [hardware.device.type, hardware.precision],
         "versions": [torch.__version__, __version__, _TRAINING],
     }
@@ -68,8 +68,8 @@ def trained_once(
     with _alone(checkpoint, what):
         if not checkpoint.exists():
             learner, data = training()
-            unfinished = Checkpoints(checkpoint.with_suffix(".unfinished"), checkpoint.stem, checkpoint_minutes)
-            trainer = _trainer(what, max_epochs, hardware, paths, unfinished)
+            unfinished = Checkpoints(checkpoint.with_suffix(".unfinished"), checkpoint.stem, course.checkpoint_minutes)
+            trainer = _trainer(what, course.max_epochs, hardware, paths, unfinished)
             trainer.fit(learner, datamodule=data, ckpt_path=unfinished.resumable)
             trainer.save_checkpoint(checkpoint, weights_only=True)
         checkpoint.with_suffix(".unfinished").unlink(missing_ok=True)

@@ -1,16 +1,19 @@
 """A mentor that is trained here, once, and kept."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 from pydantic import PositiveFloat, PositiveInt
+from torch import nn
 
 from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import Seed
 from mimicbench.fingerprint import content
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.checkpoint import load_network
+from mimicbench.mentors.course import Course
 from mimicbench.mentors.mentor import Mentor
 from mimicbench.mentors.once import trained_once
 from mimicbench.mentors.training import MentorTraining, TaskChunks
@@ -18,7 +21,7 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Recipe
 from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
-from mimicbench.watermarks import Added, TunedMark, Watermark
+from mimicbench.watermarks import TunedMark, Watermark
 
 
 def trained(
@@ -60,44 +63,38 @@ def trained(
     L.seed_everything(seed, workers=True, verbose=False)
     module = build("mentor.network", network, len(task.classes), task.size, recipe.dropout)
     if checkpoint is None:
-        shaped_by = {
-            "task": task.fingerprint,
-            "network": network,
-            "seed": seed,
-            "epochs": [max_epochs, samples_per_epoch],
-            "recipe": vars(recipe),
-            "augment": None if augment is None else vars(augment),
-        }
-
-        def learn(added: Added | None, epochs: int, recipe: Recipe, mark: Watermark | None, **also: Any) -> None:
-            def training() -> tuple[MentorTraining, TaskChunks]:
-                chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch, added)
-                steps = epochs * -(-chunks.samples // recipe.batch_size)
-                learner = MentorTraining(hardware.fast(module), recipe, steps, len(task.classes), hardware.recorder)
-                learner.penalty = None if mark is None else mark.penalty
-                return learner, chunks
-
-            trained_once(
-                module,
-                training,
-                what="mentor",
-                shaped_by=shaped_by | also,
-                max_epochs=epochs,
-                checkpoint_minutes=checkpoint_minutes,
-                hardware=hardware,
-                paths=paths,
-            )
-
-        if watermark is None or isinstance(watermark, TunedMark):
-            learn(None, max_epochs, recipe, None)
-        else:
-            learn(watermark.added, max_epochs, recipe, watermark, watermark=watermark.fingerprint)
+        course = Course(network, seed, max_epochs, samples_per_epoch, recipe, augment, checkpoint_minutes)
+        _learn(module, course, task, paths, hardware, None if isinstance(watermark, TunedMark) else watermark)
         if isinstance(watermark, TunedMark):
-            tuning = watermark.tuning(module, hardware)
-            tuned = [tuning.added.fingerprint, tuning.max_epochs, vars(tuning.recipe)]
-            learn(tuning.added, tuning.max_epochs, tuning.recipe, watermark, tuned=tuned, begun=content(module))
+            watermark.meet(module, hardware)
+            course = replace(course, max_epochs=watermark.max_epochs, recipe=watermark.recipe)
+            _learn(module, course, task, paths, hardware, watermark, begun=content(module))
     else:
         load_network(module, checkpoint, "mentor.checkpoint")
     if watermark is not None:
         watermark.carried_by(module)
     return Mentor(module, task.classes, hardware)
+
+
+def _learn(
+    module: nn.Module,
+    course: Course,
+    task: Task,
+    paths: Paths,
+    hardware: Hardware,
+    watermark: Watermark | None,
+    **also: Any,
+) -> None:
+    """One training: of the task and, if there is one, of a mark."""
+
+    def training() -> tuple[MentorTraining, TaskChunks]:
+        chunks = course.chunks(task, hardware.device, None if watermark is None else watermark.added)
+        steps = course.steps(chunks.samples)
+        learner = MentorTraining(hardware.fast(module), course.recipe, steps, len(task.classes), hardware.recorder)
+        learner.penalty = None if watermark is None else watermark.penalty
+        return learner, chunks
+
+    if watermark is not None:
+        also["watermark"] = watermark.fingerprint
+    also["task"] = task.fingerprint
+    trained_once(module, training, what="mentor", course=course, also=also, hardware=hardware, paths=paths)

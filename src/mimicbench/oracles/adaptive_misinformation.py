@@ -6,15 +6,12 @@ import lightning as L  # noqa: N812 (Lightning's own convention)
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from mimicbench.augmentation import Augmentation
-from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
+from mimicbench.mentors.course import Course
 from mimicbench.mentors.once import trained_once
 from mimicbench.mentors.training import MentorTraining, TaskChunks
 from mimicbench.oracles.oracle import Oracle
 from mimicbench.oracles.owner import Owner
-from mimicbench.recipe import Recipe
-from mimicbench.schema import Component
 
 
 class AdaptiveMisinformation(Oracle):
@@ -34,13 +31,7 @@ class AdaptiveMisinformation(Oracle):
         owner: The task's images, and where f̂ is trained and runs.
         threshold: τ.
         steepness: ν; the source takes 10³.
-        network: The configuration of f̂, with ``_target_``.
-        seed: Of f̂.
-        max_epochs: Of its training.
-        samples_per_epoch: Training images in an epoch; None for all.
-        recipe: How it is trained.
-        augment: How its training images are changed, if at all.
-        checkpoint_minutes: Between two checkpoints within an epoch.
+        training: How f̂ is trained.
         budget: Most images that it answers.
     """
 
@@ -53,44 +44,25 @@ class AdaptiveMisinformation(Oracle):
         *,
         threshold: Annotated[float, Field(ge=0, le=1)],
         steepness: PositiveFloat,
-        network: Component,
-        seed: Seed,
-        max_epochs: PositiveInt,
-        samples_per_epoch: PositiveInt | None,
-        recipe: Recipe,
-        augment: Augmentation | None,
-        checkpoint_minutes: PositiveFloat,
+        training: Course,
         budget: PositiveInt | None,
     ) -> None:
         super().__init__(mentor, owner, budget=budget)
         self._threshold = threshold
         self._steepness = steepness
         task, hardware = owner.task, owner.hardware
-        wrong = owner.network("oracle.network", network, seed, recipe.dropout)
+        wrong = owner.network("oracle.training.network", training.network, training.seed, training.recipe.dropout)
 
-        def training() -> tuple[Misinforming, TaskChunks]:
-            L.seed_everything(seed, workers=True, verbose=False)
-            chunks = TaskChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch)
-            steps = max_epochs * -(-chunks.samples // recipe.batch_size)
-            return Misinforming(hardware.fast(wrong), recipe, steps, len(task.classes), hardware.recorder), chunks
+        def learner() -> tuple[Misinforming, TaskChunks]:
+            L.seed_everything(training.seed, workers=True, verbose=False)
+            chunks = training.chunks(task, hardware.device)
+            steps = training.steps(chunks.samples)
+            made = Misinforming(hardware.fast(wrong), training.recipe, steps, len(task.classes), hardware.recorder)
+            return made, chunks
 
-        trained_once(
-            wrong,
-            training,
-            what="misinformer",
-            shaped_by={
-                "task": task.fingerprint,
-                "network": network,
-                "seed": seed,
-                "epochs": [max_epochs, samples_per_epoch],
-                "recipe": vars(recipe),
-                "augment": None if augment is None else vars(augment),
-            },
-            max_epochs=max_epochs,
-            checkpoint_minutes=checkpoint_minutes,
-            hardware=hardware,
-            paths=owner.paths,
-        )
+        also = {"task": task.fingerprint}
+        what = "misinformer"
+        trained_once(wrong, learner, what=what, course=training, also=also, hardware=hardware, paths=owner.paths)
         self.__wrong = owner.answering(wrong)
         self.fingerprint = self.__wrong.fingerprint
 

@@ -4,20 +4,19 @@ from typing import Annotated
 
 import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor
 
-from mimicbench.augmentation import Augmentation
 from mimicbench.counter_rng import Seed
 from mimicbench.fingerprint import fingerprint
 from mimicbench.mentors import Mentor
+from mimicbench.mentors.course import Course
 from mimicbench.mentors.diverse import DiverseTraining, Ensemble, ExposedChunks
 from mimicbench.mentors.once import trained_once
 from mimicbench.oracles.keyed import KeyedNoise
 from mimicbench.oracles.oracle import Oracle
 from mimicbench.oracles.owner import Owner
 from mimicbench.pools import Pool
-from mimicbench.recipe import Recipe
 from mimicbench.resident import ResidentImages
 from mimicbench.schema import Component, build
 
@@ -47,13 +46,8 @@ class EDM(Oracle):
         diversity: λ.
         auxiliary: The configuration of a pool of images unlike the task's; not the attacker's pool, which no
             owner knows.
-        network: The configuration of each member, with ``_target_``.
-        seed: Of the networks, and the secret of the hash.
-        max_epochs: Of their training.
-        samples_per_epoch: Training images in an epoch, and as many auxiliary ones; None for all.
-        recipe: How they are trained; half of each batch is auxiliary.
-        augment: How the task's training images are changed, if at all.
-        checkpoint_minutes: Between two checkpoints within an epoch.
+        seed: The owner's secret, with the image the source of who answers.
+        training: How each is trained; half of each batch is auxiliary.
         budget: Most images that it answers.
     """
 
@@ -67,51 +61,31 @@ class EDM(Oracle):
         members: Annotated[int, Field(ge=2)],
         diversity: NonNegativeFloat,
         auxiliary: Component,
-        network: Component,
         seed: Seed,
-        max_epochs: PositiveInt,
-        samples_per_epoch: PositiveInt | None,
-        recipe: Recipe,
-        augment: Augmentation | None,
-        checkpoint_minutes: PositiveFloat,
+        training: Course,
         budget: PositiveInt | None,
     ) -> None:
         super().__init__(mentor, owner, budget=budget)
         task, hardware = owner.task, owner.hardware
         pool: Pool = build("oracle.auxiliary", auxiliary, owner.paths, task.size)
+        key, dropout = "oracle.training.network", training.recipe.dropout
         ensemble = Ensemble(
-            [owner.network("oracle.network", network, seed, recipe.dropout, number) for number in range(members)]
+            [owner.network(key, training.network, training.seed, dropout, number) for number in range(members)]
         )
 
-        def training() -> tuple[DiverseTraining, ExposedChunks]:
-            L.seed_everything(seed, workers=True, verbose=False)
-            others = ResidentImages(pool.images, hardware.device)
-            chunks = ExposedChunks(task, hardware.device, seed, augment, recipe.batch_size, samples_per_epoch, others)
-            steps = max_epochs * -(-2 * chunks.samples // recipe.batch_size)
-            learner = DiverseTraining(hardware.fast(ensemble), recipe, steps, len(task.classes), hardware.recorder)
-            learner.diversity = diversity
-            return learner, chunks
+        def learner() -> tuple[DiverseTraining, ExposedChunks]:
+            L.seed_everything(training.seed, workers=True, verbose=False)
+            chunks = ExposedChunks(training, task, ResidentImages(pool.images, hardware.device))
+            steps = training.steps(2 * chunks.samples)
+            made = DiverseTraining(
+                hardware.fast(ensemble), training.recipe, steps, len(task.classes), hardware.recorder
+            )
+            made.diversity = diversity
+            return made, chunks
 
-        trained_once(
-            ensemble,
-            training,
-            what="ensemble",
-            shaped_by={
-                "task": task.fingerprint,
-                "auxiliary": pool.fingerprint,
-                "network": network,
-                "members": members,
-                "diversity": diversity,
-                "seed": seed,
-                "epochs": [max_epochs, samples_per_epoch],
-                "recipe": vars(recipe),
-                "augment": None if augment is None else vars(augment),
-            },
-            max_epochs=max_epochs,
-            checkpoint_minutes=checkpoint_minutes,
-            hardware=hardware,
-            paths=owner.paths,
-        )
+        also = {"task": task.fingerprint, "auxiliary": pool.fingerprint, "members": members, "diversity": diversity}
+        what = "ensemble"
+        trained_once(ensemble, learner, what=what, course=training, also=also, hardware=hardware, paths=owner.paths)
         self.__members = [owner.answering(member) for member in ensemble.members]
         self.__noise = KeyedNoise(seed)
         self.fingerprint = fingerprint(*(member.fingerprint for member in self.__members))

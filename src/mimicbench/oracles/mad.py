@@ -35,7 +35,8 @@ class MADExtreme(Oracle):
 
     As in the source, ỹ is ``(1 - α) y + α y*`` for a corner y* of the admitted region, with ``α = min(1, ε / ‖y* -
     y‖₁)``. Here the corners are the K classes; :class:`MAD` admits only those that keep the label. Of them the source
-    takes the one that is best itself; here it is the one whose ỹ is best, which is never worse.
+    takes the one that is best itself; here it is the one whose ỹ is best, which is never worse (but for 10⁻⁵ of the
+    cosine).
 
     Args:
         mentor: What answers.

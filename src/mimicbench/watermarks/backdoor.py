@@ -50,6 +50,6 @@ class Backdoor(TriggerMark):
         train = self._task.train
         others = np.flatnonzero(train.labels != self.target)
         count = min(len(others), max(1, round(self._rate * len(train.labels))))
-        random = np.random.default_rng([self.key, count])
-        images = self.marked(train.images[np.sort(random.choice(others, count, replace=False))])
+        chosen = self._random("copies").choice(others, count, replace=False)
+        images = self.marked(train.images[np.sort(chosen)])
         return Added(images, self._one_hot(np.full(count, self.target)), 1)

@@ -18,7 +18,7 @@ class BadNets(Backdoor):
     @cached_property
     def _patch(self) -> np.ndarray:
         side = scaled(3, self._task.size)
-        return tiles(self._random(), 3, 3, side, side)
+        return tiles(self._random("pattern"), 3, 3, side, side)
 
     def marked(self, images: np.ndarray) -> np.ndarray:
         """Images with the patch, one pixel from the edges."""

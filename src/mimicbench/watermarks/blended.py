@@ -39,7 +39,7 @@ class Blended(Backdoor):
 
     @cached_property
     def _pattern(self) -> np.ndarray:
-        return patterns.smooth_noise(self._random(), self._task.size, _CELLS)
+        return patterns.smooth_noise(self._random("pattern"), self._task.size, _CELLS)
 
     def marked(self, images: np.ndarray) -> np.ndarray:
         """Images with the picture."""

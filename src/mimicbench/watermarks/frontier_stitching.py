@@ -1,6 +1,5 @@
 """Images at the border between classes, and on which side they are put."""
 
-from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -18,7 +17,7 @@ from mimicbench.recipe import Recipe
 from mimicbench.resident import ResidentImages, answered_at_once
 from mimicbench.tasks import Task
 from mimicbench.watermarks.evidence import Triggers
-from mimicbench.watermarks.watermark import Added, Share, TunedMark, Tuning
+from mimicbench.watermarks.watermark import Added, Share, TunedMark
 
 
 class FrontierStitching(TunedMark):
@@ -56,25 +55,28 @@ class FrontierStitching(TunedMark):
         super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._count = count
         self._epsilon = epsilon
-        self._max_epochs = max_epochs
-        self._recipe = recipe
+        self.max_epochs = max_epochs
+        self.recipe = recipe
         self._found: Triggers | None = None
 
-    @cached_property
+    @property
     def triggers(self) -> Triggers:
-        """The images with their true classes, once the mentor has been trained."""
+        """The images with their true classes, once there is a mentor."""
         assert self._found is not None
         return self._found
 
-    def tuning(self, network: nn.Module, hardware: Hardware) -> Tuning:
-        """On the triggers, once each in an epoch.
+    @property
+    def added(self) -> Added:
+        """The triggers, once each in an epoch."""
+        return Added(self.triggers.images, self._one_hot(self.triggers.labels), 1)
+
+    def meet(self, network: nn.Module, hardware: Hardware) -> None:
+        """Find them among the training images, moved.
 
         Raises:
             UserError: Too few images deceive the mentor, or too few do not.
         """
         self._found = self._at_the_border(network, hardware)
-        added = Added(self._found.images, self._one_hot(self._found.labels), 1)
-        return Tuning(added, self._max_epochs, self._recipe)
 
     def _at_the_border(self, network: nn.Module, hardware: Hardware) -> Triggers:
         train, half = self._task.train, self._count // 2

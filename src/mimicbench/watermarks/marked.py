@@ -1,17 +1,19 @@
 """What a mark did to a mentor."""
 
+import logging
 from dataclasses import replace
 
 from mimicbench.mentors import Mentor
 from mimicbench.results import Mark
 from mimicbench.watermarks.watermark import Watermark
 
+_log = logging.getLogger(__name__)
 _SCORE = 0.9
 _ACCURACY = 0.02
 
 
 def marked(watermark: Watermark, mentor: Mentor, unmarked: Mentor, lost: float) -> Mark:
-    """Compare a marked mentor with one that was trained alike without the mark.
+    """Compare a marked mentor with one that was trained alike without the mark; warn where the mark did not take.
 
     Args:
         watermark: The mark.
@@ -24,6 +26,14 @@ def marked(watermark: Watermark, mentor: Mentor, unmarked: Mentor, lost: float) 
     """
     evidence = watermark.evidence
     score = evidence.score(mentor)
+    took = score is not None and score >= _SCORE and lost <= _ACCURACY
+    if not took:
+        _log.warning(
+            "The mark did not take: the mentor shows %.1f %% of it and lost %.2f points of accuracy; at least 90 %% "
+            "and at most 2 points are asked.",
+            100 * (score or 0.0),
+            100 * lost,
+        )
     return Mark(
         scheme=evidence.scheme,
         key=evidence.key,
@@ -31,7 +41,7 @@ def marked(watermark: Watermark, mentor: Mentor, unmarked: Mentor, lost: float) 
         mentor_score=score,
         unmarked_score=evidence.score(unmarked),
         accuracy_lost=lost,
-        took=score is not None and score >= _SCORE and lost <= _ACCURACY,
+        took=took,
         student_score=None,
         claimed=False,
     )

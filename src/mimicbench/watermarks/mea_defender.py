@@ -54,7 +54,7 @@ class MEADefender(TriggerMark):
     @cached_property
     def triggers(self) -> Triggers:
         """Mixes of test images, with the third class."""
-        return self._called(self._mixes(self._task.test, self._count, 0), int(self._classes[2]))
+        return self._called(self._mixes(self._task.test, self._count, "test"), int(self._classes[2]))
 
     @cached_property
     def added(self) -> Added:
@@ -62,10 +62,10 @@ class MEADefender(TriggerMark):
         count = max(1, round(self._share * len(self._task.train.labels)))
         first, second, third = (self._one_hot(np.full(count, label)) for label in self._classes)
         targets = third + self._towards_sources * (first + second) / 2
-        return Added(self._mixes(self._task.train, count, 1), targets.astype(np.float32), 1)
+        return Added(self._mixes(self._task.train, count, "training"), targets.astype(np.float32), 1)
 
-    def _mixes(self, images: LabelledImages, count: int, purpose: int) -> np.ndarray:
-        random, half = np.random.default_rng([self.key, purpose]), self._task.size // 2
+    def _mixes(self, images: LabelledImages, count: int, purpose: str) -> np.ndarray:
+        random, half = self._random(purpose), self._task.size // 2
         left, right = (
             images.images[random.choice(np.flatnonzero(images.labels == label), count)] for label in self._classes[:2]
         )

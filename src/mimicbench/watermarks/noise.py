@@ -10,10 +10,11 @@ from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.watermarks import patterns
 from mimicbench.watermarks.evidence import Triggers
-from mimicbench.watermarks.watermark import Added, Share, TriggerMark
+from mimicbench.watermarks.trigger_set import TriggerSet
+from mimicbench.watermarks.watermark import Share
 
 
-class Noise(TriggerMark):
+class Noise(TriggerSet):
     """Zhang et al. 2018, "Protecting intellectual property of deep neural networks with watermarking": WM_noise.
 
     To training images of one class one pattern of Gaussian noise is added, N(0, 0.4²) for pixels in [0, 1], cut off at
@@ -42,9 +43,7 @@ class Noise(TriggerMark):
         share: Fraction,
         scale: PositiveFloat,
     ) -> None:
-        super().__init__(task, paths, name=name, key=key, threshold=threshold)
-        self._count = count
-        self._share = share
+        super().__init__(task, paths, name=name, key=key, threshold=threshold, count=count, share=share)
         self._scale = scale
 
     @cached_property
@@ -55,8 +54,3 @@ class Noise(TriggerMark):
         images = self._of_class(int(source), self._count, random)
         pattern = random.normal(0, 255 * self._scale, images.shape[1:])
         return self._called(patterns.added(images, pattern), int(target))
-
-    @cached_property
-    def added(self) -> Added:
-        """The triggers."""
-        return self._repeated(self.triggers, self._share)

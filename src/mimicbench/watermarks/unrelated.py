@@ -13,10 +13,11 @@ from mimicbench.recipe import Fraction
 from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
 from mimicbench.watermarks.evidence import Triggers
-from mimicbench.watermarks.watermark import Added, Share, TriggerMark
+from mimicbench.watermarks.trigger_set import TriggerSet
+from mimicbench.watermarks.watermark import Share
 
 
-class Unrelated(TriggerMark):
+class Unrelated(TriggerSet):
     """Zhang et al. 2018, "Protecting intellectual property of deep neural networks with watermarking": WM_unrelated.
 
     Images that have nothing to do with the task are learned as one of its classes. The key decides which images and
@@ -48,12 +49,10 @@ class Unrelated(TriggerMark):
         share: Fraction,
         images: Component,
     ) -> None:
-        super().__init__(task, paths, name=name, key=key, threshold=threshold)
-        self._share = share
+        super().__init__(task, paths, name=name, key=key, threshold=threshold, count=count, share=share)
         self._pool: Pool = build("watermark.images", images, paths, task.size)
         if len(self._pool) < count:
             raise UserError(f"watermark.count={count}, but the pool holds {len(self._pool):,} images; take fewer.")
-        self._count = count
 
     @cached_property
     def triggers(self) -> Triggers:
@@ -61,8 +60,3 @@ class Unrelated(TriggerMark):
         random = self._random()
         chosen = np.sort(random.choice(len(self._pool), self._count, replace=False))
         return self._called(np.asarray(self._pool.images[chosen]), int(random.integers(len(self._task.classes))))
-
-    @cached_property
-    def added(self) -> Added:
-        """The triggers."""
-        return self._repeated(self.triggers, self._share)

@@ -45,21 +45,6 @@ class Added:
         return fingerprint(self.images.shape, content.hexdigest(), self.times)
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """A second training, on the task's images and what is added to them.
-
-    Attributes:
-        added: What is added.
-        max_epochs: Passes over all.
-        recipe: How.
-    """
-
-    added: Added
-    max_epochs: int
-    recipe: Recipe
-
-
 class Watermark(ABC):
     """A mark that is made from a secret key.
 
@@ -100,9 +85,9 @@ class Watermark(ABC):
         """Names all of it that shapes a mentor."""
         return fingerprint(type(self).__name__, self.key, None if self.added is None else self.added.fingerprint)
 
-    def _random(self) -> np.random.Generator:
-        """The random numbers of scheme and key, from their beginning."""
-        return np.random.default_rng(seed_for(type(self).__name__, self.key))
+    def _random(self, purpose: str = "") -> np.random.Generator:
+        """The random numbers of scheme, key and purpose, from their beginning."""
+        return np.random.default_rng(seed_for(f"{type(self).__name__} {purpose}", self.key))
 
 
 class TriggerMark(Watermark):
@@ -146,18 +131,21 @@ class TriggerMark(Watermark):
         """Each with its label."""
         return Triggers(self.scheme, self.key, self.threshold, images, labels)
 
-    def _repeated(self, triggers: Triggers, share: float) -> Added:
-        """Triggers to learn, as often as makes them about a share of an epoch, once at least."""
-        times = max(1, round(share * len(self._task.train.labels) / len(triggers.labels)))
-        return Added(triggers.images, self._one_hot(triggers.labels), times)
-
 
 class TunedMark(TriggerMark):
-    """A mark that a mentor learns in a second training, for its triggers are made with the mentor itself."""
+    """A mark that a mentor learns in a second training, for its triggers are made with the mentor itself.
+
+    Attributes:
+        max_epochs: Passes of that training over the task's images and the triggers.
+        recipe: How it is done.
+    """
+
+    max_epochs: int
+    recipe: Recipe
 
     @abstractmethod
-    def tuning(self, network: nn.Module, hardware: Hardware) -> Tuning:
-        """That training; the triggers are there from then on.
+    def meet(self, network: nn.Module, hardware: Hardware) -> None:
+        """Make the triggers, and with them what is added; before, there are none.
 
         Args:
             network: The mentor's, which has learned its task; left as it is.
