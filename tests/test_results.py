@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mimicbench import results
-from mimicbench.results import FILE, Protection, Queries, Result, code, load, versions
+from mimicbench.results import FILE, Mark, Protection, Queries, Result, code, load, versions
 
 KNOWN = {"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "seed": 0, "student_accuracy": 0.5}
 
@@ -26,6 +26,11 @@ def make_protection(**changes: Any) -> Protection:
     asked = {"query_distortion": 0.7, "changed_queries": 0.0, "measured_queries": 1000}
     time = {"microseconds_per_query": 0.5, "mentor_microseconds_per_query": 40.0}
     return Protection(**{"keeps_argmax": True, **seen, **asked, **time, **changes})
+
+
+def make_mark(scheme: str = "content", **changes: Any) -> Mark:
+    scores = {"mentor_score": 1.0, "unmarked_score": 0.1, "accuracy_lost": 0.0, "took": True, "student_score": 0.2}
+    return Mark(**{"scheme": scheme, "key": 0, "size": 100, **scores, "claimed": False, **changes})
 
 
 def test_result_json_is_laid_out_as_promised(tmp_path: Path) -> None:

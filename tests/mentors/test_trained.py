@@ -154,7 +154,7 @@ def test_a_checkpoint_takes_the_place_of_training(tmp_path: Path, monkeypatch: p
 def test_a_checkpoint_of_another_number_of_classes(tmp_path: Path) -> None:
     paths = make_paths(tmp_path)
     train(paths)
-    with pytest.raises(UserError, match=r"mentor\.checkpoint=.* is of another architecture than configured"):
+    with pytest.raises(UserError, match=r"mentor\.checkpoint=.* tells 3 classes apart, and 4 are asked for"):
         train(paths, make_task(classes=4), checkpoint=kept(paths)[0])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mimicbench.report import table
 from mimicbench.results import Queries, Result, load
-from tests.test_results import KNOWN, make_protection, make_result
+from tests.test_results import KNOWN, make_mark, make_protection, make_result
 
 
 def saved(folder: Path, *results: Result) -> pd.DataFrame:
@@ -147,3 +147,31 @@ def test_results_that_know_of_no_protection_have_no_such_table(tmp_path: Path) -
     del content["protection"]
     file.write_text(json.dumps(content))
     assert table.protections(load(tmp_path)).empty
+
+
+def test_a_setting_that_is_the_seed_everywhere_is_a_seed(tmp_path: Path) -> None:
+    jobs = [
+        make_result(seed=seed, fidelity=0.8 + seed / 10, config={"seed": seed, "mentor": {"seed": seed}})
+        for seed in (0, 1)
+    ]
+    (row,) = table.cells(saved(tmp_path, *jobs)).to_dict("records")
+    assert row["Seeds"] == "2"
+    assert "mentor.seed" not in row
+
+
+def test_settings_named_as_seeds_tell_no_cells_apart(tmp_path: Path) -> None:
+    jobs = [make_result(config={"mentor": {"seed": seed}, "attack": {"images": 2}}) for seed in (3, 4)]
+    results = saved(tmp_path, *jobs)
+    assert table.labels(results) == ["Composite, label, mentor.seed=3", "Composite, label, mentor.seed=4"]
+    assert table.labels(results, ["mentor.seed"]) == ["Composite, label"] * 2
+
+
+def test_marks_are_told_apart_by_their_scheme_alone(tmp_path: Path) -> None:
+    marks = {"content": {"count": 100}, "uchida": {"bits": 256}}
+    jobs = [
+        make_result(watermark=make_mark(scheme), config={"watermark": {"name": scheme, **own}})
+        for scheme, own in marks.items()
+    ]
+    rows = table.jobs(saved(tmp_path, *jobs, make_result(config={"watermark": {"name": "none"}})))
+    assert rows["Watermark"].tolist() == ["content", "uchida", "none"]
+    assert not [column for column in rows if "." in column]

@@ -46,6 +46,10 @@ def load_network(network: nn.Module, checkpoint: Path, key: str) -> None:
         for name, value in own.items()
         if value.shape != expected[name].shape
     ]
+    output = next(reversed(expected))
+    if output in own and own[output].shape != expected[output].shape and not own.keys() ^ expected.keys():
+        count, wanted = (len(one[output]) for one in (own, expected))
+        raise UserError(f"{key}={checkpoint} tells {count} classes apart, and {wanted} are asked for.")
     if different:
         raise UserError(
             f"{key}={checkpoint} is of another architecture than configured: they differ in {different[0]}; "

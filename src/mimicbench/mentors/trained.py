@@ -64,11 +64,11 @@ def trained(
     module = build("mentor.network", network, len(task.classes), task.size, recipe.dropout)
     if checkpoint is None:
         course = Course(network, seed, max_epochs, samples_per_epoch, recipe, augment, checkpoint_minutes)
-        _learn(module, course, task, paths, hardware, None if isinstance(watermark, TunedMark) else watermark)
+        learn(module, course, task, paths, hardware, None if isinstance(watermark, TunedMark) else watermark)
         if isinstance(watermark, TunedMark):
             watermark.meet(module, hardware)
             course = replace(course, max_epochs=watermark.max_epochs, recipe=watermark.recipe)
-            _learn(module, course, task, paths, hardware, watermark, begun=content(module))
+            learn(module, course, task, paths, hardware, watermark, begun=content(module))
     else:
         load_network(module, checkpoint, "mentor.checkpoint")
     if watermark is not None:
@@ -76,16 +76,32 @@ def trained(
     return Mentor(module, task.classes, hardware)
 
 
-def _learn(
+def learn(
     module: nn.Module,
     course: Course,
     task: Task,
     paths: Paths,
     hardware: Hardware,
-    watermark: Watermark | None,
+    watermark: Watermark | None = None,
+    *,
+    what: str = "mentor",
     **also: Any,
 ) -> None:
-    """One training: of the task and, if there is one, of a mark."""
+    """One training of a network on the task and, if there is one, on a mark; or what an earlier one ended with.
+
+    Args:
+        module: As it begins; it learns in place.
+        course: How it is trained.
+        task: What it learns.
+        paths: The cache is in ``cache_dir``.
+        hardware: Where it is trained.
+        watermark: What it learns besides.
+        what: What it is called.
+        also: Plain values that decide what it learns, such as what it begins with.
+
+    Raises:
+        UserError: The cache cannot be written, or what is kept there is damaged.
+    """
 
     def training() -> tuple[MentorTraining, TaskChunks]:
         chunks = course.chunks(task, hardware.device, None if watermark is None else watermark.added)
@@ -97,4 +113,4 @@ def _learn(
     if watermark is not None:
         also["watermark"] = watermark.fingerprint
     also["task"] = task.fingerprint
-    trained_once(module, training, what="mentor", course=course, also=also, hardware=hardware, paths=paths)
+    trained_once(module, training, what=what, course=course, also=also, hardware=hardware, paths=paths)

@@ -7,7 +7,7 @@ import numpy as np
 
 from mimicbench.ownership.statistics import Bound, excess, most_carriers, pairing_p_value, upper_bound
 
-Word = Literal["detected", "not detected", "absent", "inconclusive"]
+Word = Literal["detected", "not detected", "absent", "inconclusive", "undefined"]
 
 MARGIN = 0.05
 """δ: an excess below this is as good as none."""
@@ -33,6 +33,13 @@ class Gate:
 
     name: str
     passed: bool
+
+
+def close(mentor: float, student: float) -> Gate:
+    """That a student of this accuracy copies a mentor of that one, both from 0 to 1."""
+    lost = mentor - student
+    told = f"{100 * abs(lost):.1f} points {'below' if lost > 0 else 'above'} the mentor"
+    return Gate(f"the student is at most {100 * CLOSE:g} points below its mentor, it is {told}", lost <= CLOSE)
 
 
 @dataclass(frozen=True)
@@ -76,13 +83,31 @@ def judged(scores: np.ndarray, threshold: float, gates: list[Gate], margin: floa
     p_value = pairing_p_value(scores)
     bound = upper_bound(scores) if count >= 3 else None
     carriers = int((np.diagonal(scores) >= threshold).sum())
-    failed = [gate.name for gate in gates if not gate.passed]
+    failed = _failed(gates)
     word: Word = "not detected"
     told = f"{count} keys: not detected"
     if failed:
-        word, told = "inconclusive", f"inconclusive (gate failed: {'; '.join(failed)})"
+        word, told = "inconclusive", failed
     elif p_value <= LEVEL:
         word, told = "detected", "detected"
     elif bound is not None and bound.upper < margin and not carriers:
         word, told = "absent", f"absent (non-inferiority, δ = {100 * margin:g} points)"
     return Verdict(word, told, found, bound, p_value, carriers, most_carriers(carriers, count))
+
+
+def judged_alone(p_value: float, gates: list[Gate]) -> tuple[Word, str]:
+    """Judge one suspect: word and sentence. Of one alone, absence can never be said.
+
+    Args:
+        p_value: Of what it shows.
+        gates: What must hold.
+    """
+    if failed := _failed(gates):
+        return "inconclusive", failed
+    return ("detected", "detected") if p_value <= LEVEL else ("not detected", "not detected")
+
+
+def _failed(gates: list[Gate]) -> str:
+    """What to say where gates failed, else nothing."""
+    names = [gate.name for gate in gates if not gate.passed]
+    return f"inconclusive (gate failed: {'; '.join(names)})" if names else ""

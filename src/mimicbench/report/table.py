@@ -1,5 +1,6 @@
 """Results in the form of the paper's Table 4, with what it leaves out."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from mimicbench.files import atomic
 from mimicbench.report.paper import TABLE_4
 from mimicbench.report.words import mentor_status, method
 
-_CELL = ["task", "pool", "mentor", "student", "attack", "oracle", "epochs", "sgd_steps", "queries.total"]
-_NAMES = ["task", "pool", "mentor", "student", "attack", "oracle"]
+_MARK = "watermark.scheme"
+_NAMES = ["task", "pool", "mentor", _MARK, "student", "attack", "oracle"]
+_CELL = [*_NAMES, "epochs", "sgd_steps", "queries.total"]
 _INCIDENTAL = ("seed", "paths", "logger", "callbacks")  # sections of a configuration in which jobs of a cell may differ
 _ABSENT = "–"
 _MEASURED = {
@@ -78,9 +80,15 @@ def cells(results: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def labels(results: pd.DataFrame) -> list[str]:
-    """For each job its cell in words, such as ``Composite, label, attack.images=3``; seeds do not matter."""
-    shown = _apart(results, _varied(results))
+def labels(results: pd.DataFrame, seeds: Collection[str] = ()) -> list[str]:
+    """For each job its cell in words, such as ``Composite, label, attack.images=3``; seeds do not matter.
+
+    Args:
+        results: What :func:`mimicbench.results.load` gives, not empty.
+        seeds: Settings that are seeds too, such as ``mentor.seed``.
+    """
+    varied = _varied(results)
+    shown = _apart(results, varied.drop(columns=[key for key in seeds if key in varied]))
     return [
         ", ".join(
             [f"{method(attack)}, {oracle}", *(f"{key}={value}" for key, value in row.items() if value != _ABSENT)]
@@ -158,19 +166,24 @@ def write_summary(results: pd.DataFrame, folder: Path) -> None:
 def show(results: pd.DataFrame) -> None:
     """Print the tables of a sweep."""
     for title, rows in tables(results).items():
-        printed = Table(*map(str, rows.columns), title=title, box=box.SIMPLE, pad_edge=False)
-        for row in rows.itertuples(index=False):
-            printed.add_row(*row)
-        console = Console()
-        whole = console.measure(printed, options=console.options.update(max_width=1000)).maximum
-        Console(width=max(console.width, whole)).print(printed)  # rich cuts words where a table is too wide
+        show_rows(rows, title)
+
+
+def show_rows(rows: pd.DataFrame, title: str | None = None) -> None:
+    """Print one table of text, as wide as it is."""
+    printed = Table(*map(str, rows.columns), title=title, box=box.SIMPLE, pad_edge=False)
+    for row in rows.itertuples(index=False):
+        printed.add_row(*row)
+    console = Console()
+    whole = console.measure(printed, options=console.options.update(max_width=1000)).maximum
+    Console(width=max(console.width, whole)).print(printed)  # rich cuts words where a table is too wide
 
 
 def _varied(results: pd.DataFrame) -> pd.DataFrame:
     """The settings in which jobs of the same names differ, such as ``attack.images``, one text column each.
 
     A setting that a job does not have is a value too, so that ``null`` differs from a section; but one whose whole
-    configuration is unknown differs from none.
+    configuration is unknown differs from none. What equals the seed in each job is a seed too.
     """
     known = results["config"].map(lambda config: isinstance(config, dict) and bool(config))
     kept = [
@@ -180,7 +193,8 @@ def _varied(results: pd.DataFrame) -> pd.DataFrame:
     settings = pd.DataFrame(flat, index=results.index[known]).fillna(_ABSENT).reindex(results.index)
     names = [results[name] for name in _NAMES]
     differ = settings.groupby(names, dropna=False).nunique().max() > 1
-    return settings[[key for key in map(str, settings) if differ[key]]].fillna(_ABSENT)
+    seeds = (settings.eq(results["seed"].map(str), axis=0) | (settings == _ABSENT) | settings.isna()).all()
+    return settings[[key for key in map(str, settings) if differ[key] and not seeds[key]]].fillna(_ABSENT)
 
 
 def _shown(value: Any, form: str) -> str:
@@ -193,12 +207,13 @@ def _text(value: Any) -> str:
 
 def _apart(results: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
     """What tells rows apart besides attack, oracle and seed, in words."""
-    also = [column for column in ("task", "pool", "mentor", "student") if results[column].nunique() > 1]
-    return results[also].fillna(_ABSENT).join(varied)
+    shown = results.assign(watermark=[one if isinstance(one, str) else "none" for one in results[_MARK]])
+    also = [name for name in ("task", "pool", "mentor", "watermark", "student") if shown[name].nunique() > 1]
+    return shown[also].fillna(_ABSENT).join(varied)
 
 
 def _described(results: pd.DataFrame, varied: pd.DataFrame) -> pd.DataFrame:
-    rows = _apart(results, varied).rename(columns={name: name.capitalize() for name in _NAMES})
+    rows = _apart(results, varied).rename(columns={name: name.capitalize() for name in (*_NAMES, "watermark")})
     rows["Method"] = [method(attack) for attack in results["attack"]]
     rows["Mentor status"] = [mentor_status(oracle) for oracle in results["oracle"]]
     return rows

@@ -8,8 +8,10 @@ import pandas as pd
 
 from mimicbench import __version__
 from mimicbench.files import atomic, writing
-from mimicbench.report import page, paper, table
+from mimicbench.ownership import matrix
+from mimicbench.report import marks, page, paper, table
 from mimicbench.report.figures import calibration, classes, composites, curves, protections
+from mimicbench.report.figures import marks as heat_maps
 from mimicbench.report.figures.figure import Draw
 from mimicbench.report.style import DARK, LIGHT, themed
 from mimicbench.report.sweep import Sweep
@@ -18,6 +20,7 @@ PAGE, FOLDER = "report.html", "report"
 
 _FIGURES: dict[str, tuple[str, Draw]] = {
     "protections": ("What protects, and what it costs", protections.draw),
+    "marks": ("Do students carry marks?", heat_maps.draw),
     "accuracy_over_epochs": ("Accuracy over epochs (Figure 3)", curves.over_epochs),
     "accuracy_over_queries": ("What the queries bought", curves.over_queries),
     "composites": ("Composites (Figure 1)", composites.grid),
@@ -73,9 +76,12 @@ def _tables(sweep: Sweep) -> dict[str, tuple[str, pd.DataFrame, str]]:
     results = sweep.results
     cells, protected = table.cells(results), table.protections(results)
     costs = {"protections": ("What protection costs", protected, _COSTS)} if len(protected) else {}
+    scored = matrix.read(sweep.folder)
+    carried = {"marks": ("Do students carry the marks of their mentors?", marks.rows(scored), marks.NOTE)}
     return {
         "table4": ("Results (Table 4)", table.beside_paper(results, cells), _note(sweep)),
         **costs,
+        **(carried if scored else {}),
         "jobs": ("Every job", table.jobs(results), ""),
         "commands": (
             "Time, and how to repeat each job",

@@ -22,5 +22,9 @@ def show(folder: Path, report: bool) -> None:
         table.write_summary(finished, folder)
         table.show(finished)
         print(f"{folder}/summary.csv and summary.md hold the same.")
-        if report:  # in a process of its own: PyTorch may not be imported while this one ends
-            subprocess.run([sys.executable, "-m", "mimicbench.report", str(folder)], check=False)
+        if report:  # in processes of their own: PyTorch may not be imported while this one ends
+            modules = ["mimicbench.report"]
+            if finished["watermark.key"].nunique() > 1:
+                modules.insert(0, "mimicbench.ownership")
+            for module in modules:
+                subprocess.run([sys.executable, "-m", module, str(folder)], check=False)

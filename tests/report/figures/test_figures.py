@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
+from mimicbench.ownership import matrix
 from mimicbench.report import style
-from mimicbench.report.figures import calibration, classes, composites, curves, protections
+from mimicbench.report.figures import calibration, classes, composites, curves, marks, protections
 from mimicbench.report.figures.figure import Draw, Drawn
 from mimicbench.report.style import DARK, LIGHT, Theme
 from mimicbench.report.sweep import Sweep
+from tests.ownership.test_matrix import make_matrix
 from tests.report.made import ACCURACIES, make_examples, make_job, make_sweep
 from tests.test_predictions import make_predictions
 from tests.test_results import make_protection
@@ -229,3 +231,22 @@ def test_protections_are_told_in_words(protected: Sweep) -> None:
 def test_one_protection_alone_is_no_comparison(tmp_path: Path) -> None:
     make_job(tmp_path / "0", "composite", "label")
     assert protections.draw(Sweep.read(tmp_path), LIGHT) is None
+
+
+def test_heat_maps_have_keys_as_rows_and_students_as_columns(tmp_path: Path) -> None:
+    make_job(tmp_path / "0")
+    scores = np.linspace(0, 1, 36).reshape(6, 6)
+    made = [make_matrix(scores=scores.tolist()), make_matrix(arm="Standard, label", own=0.8)]
+    undefined = make_matrix(scheme="uchida", scores=[[None] * 6] * 6)
+    matrix.write([*made, undefined], tmp_path)
+    found = drawn(marks.draw, Sweep.read(tmp_path))
+    panels = [axes for axes in found.figure.axes if axes.get_images() and axes.get_title()]
+    assert [axes.get_title() for axes in panels] == ["content\nComposite, label", "content\nStandard, label"]
+    np.testing.assert_allclose(panels[0].get_images()[0].get_array(), scores)
+    assert panels[0].get_ylabel() == "key of mentor"
+    assert panels[0].get_images()[0].get_clim() == (0, 1)
+    assert "content, Standard, label: 80." in found.alternative
+
+
+def test_without_scores_there_are_no_heat_maps(sweep: Sweep) -> None:
+    assert marks.draw(sweep, LIGHT) is None

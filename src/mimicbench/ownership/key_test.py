@@ -1,0 +1,93 @@
+"""Whether one suspect carries a mentor's mark: the owner's key, against keys that nobody used."""
+
+import numpy as np
+
+from mimicbench.counter_rng import seed_for
+from mimicbench.mentors import Mentor
+from mimicbench.ownership.finding import Finding
+from mimicbench.ownership.owned import Owned
+from mimicbench.ownership.statistics import key_p_value
+from mimicbench.ownership.verdict import LEVEL, TOOK, Gate, close, judged_alone
+from mimicbench.watermarks.evidence import Evidence, Triggers
+
+_UNDEFINED = "undefined (the suspect has no layer of the shape that carries the message)"
+
+
+def key_test(
+    owned: Owned, evidence: Evidence, suspect: Mentor, keys: int = 99, references: int | None = None
+) -> Finding:
+    """Score the owner's key on a suspect, and what keys of the scheme score on networks that carry no mark.
+
+    The null are keys that are drawn as the owner's was, on mentors that were trained as the owner's but with other
+    seeds and no mark. Keys on the suspect itself would be a null without any assumption, but a blunt one: a network
+    that has learned one key often sends the triggers of others to the same class, so that a copy of the weights
+    themselves has p > 1 / K for K classes; what they score is told too. See :func:`references_needed`.
+
+    A copy of the mentor that was trained on is tried alike, for a test that cannot find the mark there says nothing of
+    others.
+
+    Args:
+        owned: The mentor with its mark.
+        evidence: Its key.
+        suspect: What is tried.
+        keys: How many others; with fewer than 19 nothing can be detected.
+        references: How many networks without the mark; None for as many as are needed.
+    """
+    score = evidence.score(suspect)
+    if score is None:
+        return Finding(evidence.scheme, None, "–", "–", None, [], "undefined", _UNDEFINED)
+    classes = len(owned.task.classes)
+    references = references_needed(classes) if references is None else references
+    tried = [evidence, *(owned.other_evidence(key) for key in _other_keys(evidence, keys))]
+    null = np.concatenate([_scores(tried, owned.unmarked(number)) for number in range(references)])
+    beside = _scores(tried[1:], suspect)
+    p_value = key_p_value(score, null)
+    mentor_score, in_copy = evidence.score(owned.mentor) or 0.0, evidence.score(owned.fine_tuned()) or 0.0
+    found_in_copy = key_p_value(in_copy, null)
+    gates = [
+        Gate(f"the mark took, the mentor shows {mentor_score:.1%} of it", mentor_score >= TOOK),
+        close(owned.accuracy, owned.accuracy_of(suspect)),
+        Gate(
+            f"a fine-tuned copy of the mentor is detected, it shows {in_copy:.1%}, p = {found_in_copy:.2g}",
+            found_in_copy <= LEVEL,
+        ),
+    ]
+    word, sentence = judged_alone(p_value, gates)
+    what = "triggers" if isinstance(evidence, Triggers) else "bits"
+    claim = "over" if score >= evidence.threshold else "below"
+    without = f"{references} network{'s' if references > 1 else ''} without the mark"
+    return Finding(
+        evidence.scheme,
+        score,
+        f"{round(score * evidence.size):,} of {evidence.size:,} {what} ({score:.1%}), {claim} the owner's threshold "
+        f"of {evidence.threshold:.1%}",
+        f"{len(tried)} keys on {without}: {null.mean():.1%} on average, {null.max():.1%} at most "
+        f"(the other keys on the suspect: {beside.mean():.1%}, {beside.max():.1%})",
+        p_value,
+        gates,
+        word,
+        sentence,
+    )
+
+
+def references_needed(classes: int) -> int:
+    """How many networks without the mark keep false alarms at 5 %: 1 for 5 classes or more, 2 for 3 or 4, 4 for 2.
+
+    Say that a share q of all networks send any trigger set to one class. An innocent suspect is taken for a copy where
+    it does so (q), its class is the owner's (1 / K), and none of the M references does ((1 - q)^M). The largest value
+    of that, for q = 1 / (M + 1), is to be 0.05 at most.
+    """
+    count = 1
+    while (count / (count + 1)) ** count / (count + 1) / classes > LEVEL:
+        count += 1
+    return count
+
+
+def _scores(evidence: list[Evidence], suspect: Mentor) -> np.ndarray:
+    return np.array([one.score(suspect) for one in evidence], dtype=np.float64)
+
+
+def _other_keys(evidence: Evidence, count: int) -> list[int]:
+    random = np.random.default_rng(seed_for(f"other keys of {evidence.scheme}", evidence.key))
+    drawn = (int(key) for key in random.integers(2**32, size=2 * count))
+    return list(dict.fromkeys(key for key in drawn if key != evidence.key))[:count]

@@ -1,0 +1,60 @@
+"""Whether students carry the marks of their mentors, as a table."""
+
+import pandas as pd
+
+from mimicbench.ownership.matrix import Matrix
+
+NOTE = (
+    "Each key of a scheme is scored on each student of one recipe: on that of its own mentor, and on those of other "
+    "mentors, which is the null. The excess is the difference of the two means, in points, with its one-sided upper "
+    "95 % bound; p is that of a permutation of which student belongs to which key. The fine-tuned copies are the "
+    "positive control. Carriers are students that show at least what an owner claims a copy for, and the largest share "
+    "of such students that is compatible with it (95 %). The paper claims that a student which learns from composites "
+    "carries no watermark and no backdoor (sections 2.3 and 2.4)."
+)
+
+_CLAIM = "no mark"
+_UNDEFINED = "undefined (the students have no layer of the shape that carries the mark)"
+
+
+def rows(matrices: list[Matrix]) -> pd.DataFrame:
+    """One row a scheme and recipe of students: text columns."""
+    return pd.DataFrame([_row(one) for one in matrices])
+
+
+def _row(one: Matrix) -> dict[str, str]:
+    verdict = one.verdict
+    own = [row[number] for number, row in enumerate(one.scores)]
+    copies = [row[number] for number, row in enumerate(one.control_scores)]
+    others = [score for i, row in enumerate(one.scores) for j, score in enumerate(row) if i != j]
+    lost = pd.Series(one.mentor_accuracies).mean() - pd.Series(one.student_accuracies).mean()
+    told = {
+        "Scheme": one.scheme,
+        "Students": one.arm,
+        "Keys": str(len(one.keys)),
+        "Took": f"{sum(one.took)} of {len(one.took)}",
+        "Mentors": _mean(one.mentor_scores),
+        "Fine-tuned copies": _mean(copies),
+        "Own students": _mean(own),
+        "Other students": _mean(others),
+        "Accuracy lost": f"{100 * lost:.1f} points",
+    }
+    if verdict is None:
+        return told | {"Excess": "–", "p": "–", "Carriers": "–", "Verdict": _UNDEFINED, "Paper": _claim(one)}
+    bound = "–" if verdict.bound is None else f"{100 * verdict.bound.upper:.1f}"
+    return told | {
+        "Excess": f"{100 * verdict.excess:+.1f} (≤ {bound})",
+        "p": f"{verdict.p_value:.2g}",
+        "Carriers": f"{verdict.carriers} of {len(one.keys)} (≤ {verdict.most_carriers:.1%})",
+        "Verdict": verdict.sentence,
+        "Paper": _claim(one),
+    }
+
+
+def _claim(one: Matrix) -> str:
+    return _CLAIM if one.arm.startswith("Composite") else "–"
+
+
+def _mean(scores: list[float | None]) -> str:
+    known = [score for score in scores if score is not None]
+    return f"{sum(known) / len(known):.1%}" if known else "–"

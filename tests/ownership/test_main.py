@@ -1,0 +1,141 @@
+"""The commands, on real jobs of a small size."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mimicbench.ownership import matrix
+from mimicbench.ownership.__main__ import main
+from mimicbench.ownership.owned import Owned
+from mimicbench.watermarks.evidence import FILE, Evidence, Message, Triggers
+from tests.ownership.conftest import EASY
+from tests.test_run import started
+
+
+@pytest.fixture(scope="module")
+def owned(marked: Path, tmp_path_factory: pytest.TempPathFactory) -> Owned:
+    return Owned.of(marked / "0", tmp_path_factory.mktemp("scratch"))
+
+
+def saved(network: nn.Module, file: Path) -> str:
+    torch.save(network.state_dict(), file)
+    return str(file)
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    main(list(arguments))
+    return capsys.readouterr().out
+
+
+def refused(*arguments: str) -> str:
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    assert isinstance(end.value.code, str)
+    return end.value.code
+
+
+def test_a_copy_of_the_weights_is_detected(owned: Owned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = saved(owned.fine_tuned().network, tmp_path / "copy.pt")
+    said = told(
+        capsys,
+        *(copy, "--mentor", str(owned.folder), "--keys", "39", "--points", "60"),
+        *("--json", str(tmp_path / "found.json")),
+    )
+    assert "content: detected" in said
+    assert "over the owner's threshold" in said
+    by_key, by_data = json.loads((tmp_path / "found.json").read_text())
+    assert by_key["word"] == "detected"
+    assert by_key["p_value"] == 1 / 41
+    assert by_key["statistic"] == owned.evidence().score(owned.fine_tuned())
+    assert all(gate["passed"] for gate in by_key["gates"])
+    assert by_data["test"] == "dataset inference"
+    assert 0 <= by_data["p_value"] <= 1
+
+
+def test_a_student_that_is_no_good_copy_leaves_it_open(owned: Owned, capsys: pytest.CaptureFixture[str]) -> None:
+    student = str(owned.folder / "last.ckpt")
+    said = told(capsys, student, "--mentor", str(owned.folder), "--keys", "1", "--points", "50")
+    assert said.count("inconclusive (gate failed: ") == 2
+    assert "FAILED: the student is at most 5 points below its mentor" in said
+
+
+def test_a_mentor_without_a_mark_is_told_apart_by_its_data_alone(
+    cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = tmp_path / "job"
+    started(cache, job, EASY, "trainer.max_epochs=1")
+    said = told(capsys, str(job / "last.ckpt"), "--mentor", str(job), "--points", "50")
+    assert "dataset inference: " in said
+    assert "other keys" not in said
+    assert "carries no mark" in refused(
+        str(job / "last.ckpt"), "--mentor", str(job), "--key", str(tmp_path / "some.npz")
+    )
+
+
+def test_every_key_of_a_sweep_is_scored_on_every_student(marked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, str(marked))
+    assert "content" in said
+    (found,) = matrix.read(marked)
+    assert found.arm == "Composite, label"
+    assert found.keys == [0, 1, 2, 3]
+    for key in range(4):
+        result = json.loads((marked / str(key) / "result.json").read_text())
+        assert found.scores[key][key] == result["watermark"]["student_score"]
+        assert found.mentor_scores[key] == result["watermark"]["mentor_score"]
+        assert found.student_accuracies[key] == result["student_accuracy"]
+    assert np.diagonal(found.control_scores).min() >= 0.5  # fine-tuned copies carry the marks
+    assert found.verdict is not None
+    assert found.verdict.word == "inconclusive"  # the students are no copies
+
+
+def test_a_folder_without_marks_has_nothing_to_score(tmp_path: Path) -> None:
+    assert "holds no two finished jobs with marks" in refused(str(tmp_path))
+    assert "name --mentor too" in refused(str(tmp_path / "student.ckpt"))
+
+
+def test_only_a_finished_jobs_mentor_can_be_owned(tmp_path: Path) -> None:
+    assert "is not the folder of a finished job" in refused(str(tmp_path / "a.ckpt"), "--mentor", str(tmp_path))
+
+
+def test_a_key_file_must_be_the_mentors_own(owned: Owned, marked: Path, tmp_path: Path) -> None:
+    student, own = str(owned.folder / "last.ckpt"), owned.evidence()
+    assert isinstance(own, Triggers)
+
+    def refused_with(evidence: Evidence | None) -> str:
+        if evidence is not None:
+            evidence.save(tmp_path)
+        return refused(student, "--mentor", str(owned.folder), "--key", str(tmp_path / FILE))
+
+    assert "is no key file" in refused_with(None)
+    bits = np.zeros(8, bool)
+    scheme = Message("uchida", 0, 0.5, bits, 7, np.array([1, 1, 3, 3]))
+    assert "is of uchida with key 0, but the mentor of" in refused_with(scheme)
+    shutil.copy(marked / "1" / FILE, tmp_path)
+    assert "is of content with key 1, but the mentor of" in refused_with(None)
+    few = Triggers("content", 0, 0.5, own.images[:7], own.labels[:7])
+    assert "holds 7 triggers, but the mark of" in refused_with(few)
+    small = Triggers("content", 0, 0.5, own.images[:, ::2, ::2], own.labels)
+    assert "holds triggers of 16×16 pixels" in refused_with(small)
+
+
+def test_a_suspect_must_tell_the_same_classes_apart(owned: Owned, tmp_path: Path) -> None:
+    weights = owned.mentor.network.state_dict()
+    weights = {name: value[:2] if value.shape[:1] == (10,) else value for name, value in weights.items()}
+    torch.save(weights, tmp_path / "two.pt")
+    said = refused(str(tmp_path / "two.pt"), "--mentor", str(owned.folder))
+    assert said == f"suspect={tmp_path}/two.pt tells 2 classes apart, and 10 are asked for."
+
+
+def test_a_setting_of_the_suspects_network_is_key_and_value(owned: Owned) -> None:
+    student = str(owned.folder / "last.ckpt")
+    for given, sentence in (
+        ("width", "is no setting"),
+        ("wide=1", "student.wide is not a key"),
+        ("width=0.5", "is of another architecture"),
+    ):
+        assert sentence in refused(student, "--mentor", str(owned.folder), "--student", given)
