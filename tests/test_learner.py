@@ -14,7 +14,7 @@ from mimicbench.captured_step import CudaGraph, Recording
 from mimicbench.curves import Curves
 from mimicbench.hardware import Hardware
 from mimicbench.learner import Learner
-from mimicbench.mentors import Mentor
+from mimicbench.mentors import NetworkMentor
 from mimicbench.oracles.label import Label
 from mimicbench.recipe import Recipe
 from mimicbench.stopwatch import Stopwatch
@@ -295,7 +295,7 @@ def test_making_and_learning_a_chunk_does_not_wait_for_the_gpu(tmp_path: Path) -
     device = torch.device("cuda", 0)
     recipe = fast_recipe(schedule="one_cycle")
     attack = make_composite(make_pool(200, 8), epochs=3, samples_per_epoch=300, chunk_size=96, recipe=recipe)
-    mentor = Mentor(small_network(), tuple("abcde"), Hardware(device, "32-true"))
+    mentor = NetworkMentor(small_network(), tuple("abcde"), Hardware(device, "32-true"))
     attack.attach(Label(mentor, budget=None), no_evaluation(), device, tmp_path)
     learner = Learner(small_network(), recipe, 3 * STEPS, 5, partial(CudaGraph, device))
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -23,3 +24,9 @@ def content(network: nn.Module) -> str:
         digest.update(name.encode())
         digest.update(value.cpu().contiguous().numpy())
     return digest.hexdigest()
+
+
+def file_content(path: Path) -> str:
+    """A name of all bytes of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -115,11 +115,17 @@ def assemble(config: Config) -> Job:
     if planned < (whole := attack.samples_per_epoch * config.trainer.max_epochs):
         _log.warning("oracle.budget=%s ends the training after %s of %s samples.", budget, planned, whole)
     watermark: Watermark | None = build("watermark", config.watermark, task, config.paths)
-    if watermark is not None and config.mentor.get("checkpoint") is not None:
-        raise UserError("watermark is applied while the mentor is trained: leave it out, or mentor.checkpoint.")
+    if watermark is not None and ("checkpoint" not in config.mentor or config.mentor["checkpoint"] is not None):
+        raise UserError("watermark is applied while a mentor is trained; choose watermark=none for one that is there.")
     marks = () if watermark is None else (watermark,)  # there are mentors that take none
     mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware, *marks)
     oracle: Oracle = build("oracle", config.oracle, mentor, Owner(task, config.paths, hardware))
+
+    if mentor.names_class_only and oracle.needs_probabilities:
+        raise UserError(
+            f"oracle={config.oracle['name']} needs probabilities, but the mentor names nothing but a class; choose "
+            "oracle=label."
+        )
 
     images = ResidentImages(task.test.images, hardware.device)
     labels = torch.from_numpy(task.test.labels)

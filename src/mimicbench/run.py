@@ -18,7 +18,7 @@ from mimicbench.examples import Examples
 from mimicbench.files import require_writable, writing
 from mimicbench.job import Job, assemble, rank_of
 from mimicbench.loggers import closed, continue_curves
-from mimicbench.mentors import Mentor
+from mimicbench.mentors import NetworkMentor
 from mimicbench.oracles.ledger import LEDGER, Ledger
 from mimicbench.predictions import Predictions, predicted
 from mimicbench.rank import Rank
@@ -94,7 +94,7 @@ def _measured(job: Job) -> Result:
         protected = protection.measured(job.oracle, job.mentor, job.attack, evaluation)
         mark = job.mark
         if job.watermark is not None and mark is not None:
-            student = Mentor(job.student.network, job.mentor.classes, job.hardware)
+            student = NetworkMentor(job.student.network, job.mentor.classes, job.hardware)
             mark = with_student(mark, job.watermark, student)
     # torchmetrics divides in float32
     measured = {name: round(share * images) / images for name, share in job.student.measured.items()}

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
 
 from mimicbench.hardware import Hardware
-from mimicbench.mentors import Mentor
+from mimicbench.mentors import Mentor, NetworkMentor
 from mimicbench.oracles import Oracle
 from mimicbench.oracles.owner import Owner
 from mimicbench.schema import build, check
@@ -48,7 +48,7 @@ def real_mentor(hardware: Hardware) -> Mentor:
     network = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32 * 3, CLASSES))
     nn.init.normal_(network[1].weight, std=0.1, generator=torch.Generator().manual_seed(0))
     network[1].bias.data = -network[1].weight.data.sum(1) / 2  # as if pixels were from -0.5 to 0.5
-    return Mentor(network, tuple("abcdefghij"), hardware)
+    return NetworkMentor(network, tuple("abcdefghij"), hardware)
 
 
 def some_images(count: int, seed: int = 0) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mimicbench.errors import QueryBudgetExceeded
-from mimicbench.mentors import Mentor
+from mimicbench.mentors import Mentor, NetworkMentor
 from mimicbench.networks.vgg import VGG16
 from mimicbench.oracles import Oracle
 from mimicbench.oracles.label import Label
@@ -66,7 +66,8 @@ def test_no_gradient_passes(make: Make) -> None:
 def test_nothing_behind_the_door_is_reachable_by_name(make: Make) -> None:
     oracle = make(spy())
     public = {name for name in dir(oracle) if not name.startswith("_")}
-    assert public == {"ask", "asked", "budget", "fingerprint", "keeps_argmax", "ledger", "recall"}
+    told = {"keeps_argmax", "needs_probabilities"}
+    assert public == {"ask", "asked", "budget", "fingerprint", "ledger", "recall"} | told
     assert not any(isinstance(getattr(oracle, name), Mentor | nn.Module) for name in public)
 
 
@@ -91,7 +92,7 @@ def test_softmax_replies_are_the_mentors_probabilities() -> None:
 def test_a_real_mentor_gives_softmax_and_label_the_same_classes() -> None:
     torch.manual_seed(0)
     network = randomised(VGG16(5, 32, 0.0, width=0.05, batch_norm=True))
-    mentor = Mentor(network, tuple("abcde"), FLOAT32)
+    mentor = NetworkMentor(network, tuple("abcde"), FLOAT32)
     asked = torch.rand(40, 3, 32, 32)
     replies = Softmax(mentor, budget=None).ask(asked)
     torch.testing.assert_close(replies, network.eval()(asked).softmax(1), rtol=0, atol=1e-6)

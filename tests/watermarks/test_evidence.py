@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mimicbench.errors import UserError
-from mimicbench.mentors import Mentor
+from mimicbench.mentors import NetworkMentor
 from mimicbench.watermarks import Evidence, Triggers
 from mimicbench.watermarks.evidence import FILE, Message, convolution
 from tests.making import pictures
@@ -54,6 +54,6 @@ def test_a_message_is_read_from_the_mean_over_the_filters() -> None:
     mean = (network[0].weight[0] + network[0].weight[1]).flatten() / 2
     matrix = torch.randn(3, 3, generator=torch.Generator().manual_seed(4))
     right = [bool(row @ mean > 0) == bit for row, bit in zip(matrix, MESSAGE.bits, strict=True)]
-    assert MESSAGE.score(Mentor(network, ("a", "b"), FLOAT32)) == pytest.approx(sum(right) / 3)
+    assert MESSAGE.score(NetworkMentor(network, ("a", "b"), FLOAT32)) == pytest.approx(sum(right) / 3)
     assert convolution(network, 0) is network[0]
     assert convolution(network, 1) is None

@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from mimicbench.errors import UserError
-from mimicbench.mentors import Mentor
+from mimicbench.mentors import Mentor, NetworkMentor
 from mimicbench.mentors.trained import trained
 from mimicbench.networks.vgg import VGG16
 from mimicbench.watermarks.uchida import Uchida
@@ -26,7 +26,7 @@ def network(width: float = 0.1, seed: int = 0) -> VGG16:
 
 
 def suspect(network: nn.Module) -> Mentor:
-    return Mentor(network, ("a", "b", "c"), FLOAT32)
+    return NetworkMentor(network, ("a", "b", "c"), FLOAT32)
 
 
 def test_the_penalty_is_that_of_the_source_written_out(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from mimicbench.hardware import Hardware
 from mimicbench.images.cache import load
 from mimicbench.images.source import Block
 from mimicbench.job import assemble
-from mimicbench.mentors import Mentor
+from mimicbench.mentors import Mentor, NetworkMentor
 from mimicbench.oracles.label import Label
 from mimicbench.paths import Paths
 from mimicbench.pools import Pool
@@ -102,4 +102,4 @@ class _Random:
 def mentor(task: Task, paths: Paths, hardware: Hardware, *, network: dict[str, Any]) -> Mentor:
     """An untrained network: it answers as slowly as a trained one."""
     torch.manual_seed(0)
-    return Mentor(build("mentor.network", network, len(task.classes), task.size, 0.0), task.classes, hardware)
+    return NetworkMentor(build("mentor.network", network, len(task.classes), task.size, 0.0), task.classes, hardware)

@@ -1,37 +1,29 @@
 """The black box."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
-from mimicbench.fingerprint import content, fingerprint
-from mimicbench.hardware import Hardware
-from mimicbench.mentors.folding import folded
-from mimicbench.resident import answered_at_once
 
-
-class Mentor:
+class Mentor(ABC):
     """A classifier that answers images with probabilities, and does nothing else.
 
-    It answers from a copy of the network in evaluation mode that takes no part in autograd, with batch norm folded.
-
-    Args:
-        network: Images, float [B, C, H, W] in [0, 1], to logits, float [B, K]; it owns its normalisation.
+    Attributes:
         classes: The K class names.
-        hardware: Where it runs, and in which arithmetic.
+        device: Where it takes images and leaves answers.
+        fingerprint: Names what answers: equal where the same images get the same answers.
+        names_class_only: Whether all it says is a class: then each answer is one-hot.
+        network: Its weights, for its owner; None where they are not to be seen.
     """
 
-    def __init__(self, network: nn.Module, classes: tuple[str, ...], hardware: Hardware) -> None:
-        self.network = network
-        """As it was trained, for its owner, who may look into it."""
-        self.device = hardware.device
-        """Where it answers."""
-        self._network = hardware.fast(folded(network).to(hardware.device))
-        self._hardware = hardware
-        self.classes = classes
-        self.fingerprint = fingerprint(content(network), hardware.device.type, hardware.precision)
-        """Names what answers: equal for equal weights in equal arithmetic."""
+    classes: tuple[str, ...]
+    device: torch.device
+    fingerprint: str
+    names_class_only: bool = False
+    network: nn.Module | None = None
 
-    @torch.no_grad()
+    @abstractmethod
     def __call__(self, images: Tensor) -> Tensor:
         """Class probabilities.
 
@@ -39,8 +31,5 @@ class Mentor:
             images: float [B, C, H, W] in [0, 1].
 
         Returns:
-            float32 [B, K], rows that sum to 1.
+            float32 [B, K], rows that sum to 1, without gradients.
         """
-        with self._hardware.autocast():
-            answers = [self._network(batch).float() for batch in images.split(answered_at_once(images.device))]
-        return torch.cat(answers).softmax(1)

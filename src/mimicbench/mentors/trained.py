@@ -14,7 +14,7 @@ from mimicbench.fingerprint import content
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.checkpoint import load_network
 from mimicbench.mentors.course import Course
-from mimicbench.mentors.mentor import Mentor
+from mimicbench.mentors.network import NetworkMentor
 from mimicbench.mentors.once import trained_once
 from mimicbench.mentors.training import MentorTraining, TaskChunks
 from mimicbench.paths import Paths
@@ -38,7 +38,7 @@ def trained(
     augment: Augmentation | None,
     checkpoint: Path | None,
     checkpoint_minutes: PositiveFloat,
-) -> Mentor:
+) -> NetworkMentor:
     """A mentor for ``task``: from ``checkpoint``, else from the cache, else trained now and cached.
 
     The cached checkpoint's name is made from everything that shaped it. Jobs that start side by side train it once.
@@ -73,7 +73,7 @@ def trained(
         load_network(module, checkpoint, "mentor.checkpoint")
     if watermark is not None:
         watermark.carried_by(module)
-    return Mentor(module, task.classes, hardware)
+    return NetworkMentor(module, task.classes, hardware)
 
 
 def learn(

@@ -30,6 +30,9 @@ class Oracle(ABC):
     """Whether each reply names the class that the mentor names: then a student that learns labels alone learns nothing
     else from it than from :class:`~mimicbench.oracles.label.Label`."""
 
+    needs_probabilities: ClassVar[bool] = True
+    """Whether it is of no use before a mentor that names nothing but a class."""
+
     def __init__(self, mentor: Mentor, owner: Owner | None = None, *, budget: PositiveInt | None) -> None:
         self.__mentor = mentor
         self.fingerprint = ""

@@ -9,7 +9,7 @@ from torch import nn
 
 from mimicbench.counter_rng import seed_for
 from mimicbench.hardware import Hardware
-from mimicbench.mentors import Mentor
+from mimicbench.mentors import Mentor, NetworkMentor
 from mimicbench.paths import Paths
 from mimicbench.schema import build
 from mimicbench.tasks import Task
@@ -46,4 +46,4 @@ class Owner:
 
     def answering(self, network: nn.Module) -> Mentor:
         """A network as something that answers images with probabilities."""
-        return Mentor(network, self.task.classes, self.hardware)
+        return NetworkMentor(network, self.task.classes, self.hardware)

@@ -13,7 +13,7 @@ from mimicbench import results
 from mimicbench.errors import UserError
 from mimicbench.fingerprint import content
 from mimicbench.hardware import Hardware
-from mimicbench.mentors import Mentor
+from mimicbench.mentors import Mentor, NetworkMentor
 from mimicbench.mentors.checkpoint import load_network
 from mimicbench.mentors.course import Course
 from mimicbench.mentors.trained import learn
@@ -46,7 +46,7 @@ class Owned:
     config: Config
     task: Task
     hardware: Hardware
-    mentor: Mentor
+    mentor: NetworkMentor
     watermark: Watermark | None
     recorded: dict[str, Any] | None
 
@@ -72,6 +72,10 @@ class Owned:
         watermark: Watermark | None = build("watermark", config.watermark, task, paths)
         marks = () if watermark is None else (watermark,)
         mentor: Mentor = build("mentor", config.mentor, task, paths, hardware, *marks)
+        if not isinstance(mentor, NetworkMentor):
+            raise UserError(
+                f"The mentor of {folder} was not trained here, so that nothing can be told of its training."
+            )
         return cls(folder, config, task, hardware, mentor, watermark, result.get("watermark"))
 
     @property
@@ -146,7 +150,7 @@ class Owned:
 
     def suspected(self, module: torch.nn.Module) -> Mentor:
         """A network as something that answers images."""
-        return Mentor(module, self.task.classes, self.hardware)
+        return NetworkMentor(module, self.task.classes, self.hardware)
 
     def unmarked(self, number: int) -> Mentor:
         """A network without any mark, trained as the mentor; number 0 has its seed, others have others."""

@@ -114,8 +114,8 @@ class Message(Evidence):
         return len(self.bits)
 
     def score(self, suspect: Mentor) -> float | None:
-        """The share of bits that are right; None where the suspect has no such convolution."""
-        carrier = convolution(suspect.network, self.layer)
+        """The share of bits that are right; None where the suspect has no such convolution, or does not show it."""
+        carrier = None if suspect.network is None else convolution(suspect.network, self.layer)
         if carrier is None or tuple(carrier.weight.shape) != tuple(self.shape):
             return None
         with torch.no_grad():

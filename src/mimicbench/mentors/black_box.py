@@ -1,0 +1,71 @@
+"""A mentor that is not ours: something takes numbers and gives numbers."""
+
+from abc import abstractmethod
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from mimicbench.errors import UserError
+from mimicbench.mentors.exchange import Exchange
+from mimicbench.mentors.mentor import Mentor
+from mimicbench.resident import answered_at_once
+from mimicbench.tasks import Task
+
+
+class BlackBox(Mentor):
+    """Asks a model in its own language.
+
+    Args:
+        task: What it does; its classes are the task's, in their order.
+        device: Where images come from and answers go.
+        exchange: The model's language.
+        fingerprint: Names the model and the language.
+    """
+
+    def __init__(self, task: Task, device: torch.device, exchange: Exchange, fingerprint: str) -> None:
+        self.classes = task.classes
+        self.device = device
+        self.exchange = exchange
+        self.fingerprint = fingerprint
+        self.names_class_only = exchange.says == "label"
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """What the model answers, as probabilities."""
+        size = self.exchange.batch or answered_at_once(images.device)
+        return torch.cat([self._asked(batch) for batch in images.split(size)]).to(self.device)
+
+    def _asked(self, images: Tensor) -> Tensor:
+        count, batch = len(images), self.exchange.batch
+        sent = self.exchange.put(images)
+        if batch is not None and count < batch:  # the last ones: it takes no fewer
+            sent = F.pad(sent, [0, 0] * (sent.dim() - 1) + [0, batch - count])
+        try:
+            answers = self._run(sent)
+        except UserError:
+            raise
+        except Exception as error:  # each runtime has kinds of its own
+            raise UserError(f"The mentor failed on {len(sent)} images: {first_line(error)}.") from None
+        return self.exchange.understood(answers[:count], count)
+
+    @abstractmethod
+    def _run(self, sent: Tensor) -> Tensor:
+        """What the model makes of a batch, as :meth:`Exchange.put` gives it; its first dimension is the batch's."""
+
+
+def existing(path: Path) -> Path:
+    """The file of a model.
+
+    Raises:
+        UserError: There is none.
+    """
+    if not path.is_file():
+        raise UserError(f"mentor.path={path} is not a file; give that of the model.")
+    return path
+
+
+def first_line(error: Exception) -> str:
+    """What a runtime says, without its traces."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

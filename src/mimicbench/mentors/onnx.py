@@ -1,0 +1,97 @@
+"""A mentor in an ONNX file."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mimicbench.errors import UserError
+from mimicbench.fingerprint import file_content, fingerprint
+from mimicbench.hardware import Hardware
+from mimicbench.mentors.black_box import BlackBox, existing, first_line
+from mimicbench.mentors.exchange import Exchange, ModelIO, Port, port, settled
+from mimicbench.paths import Paths
+from mimicbench.tasks import Task
+
+_TYPES = {
+    "tensor(float)": torch.float32,
+    "tensor(uint8)": torch.uint8,
+    "tensor(int64)": torch.int64,
+    "tensor(int32)": torch.int32,
+    "tensor(float16)": torch.float16,
+    "tensor(double)": torch.float64,
+}
+
+
+class OnnxMentor(BlackBox):
+    """Runs with ONNX Runtime: on the GPU where the job runs there and the runtime can, else on the CPU.
+
+    Args:
+        task: What it does.
+        device: Where the job runs.
+        session: An ``onnxruntime.InferenceSession``.
+        takes: Name of the input.
+        gives: Name of the output.
+        exchange: The model's language.
+        fingerprint: Names model and language.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        device: torch.device,
+        session: Any,
+        takes: str,
+        gives: str,
+        exchange: Exchange,
+        fingerprint: str,
+    ) -> None:
+        super().__init__(task, device, exchange, fingerprint)
+        self._session = session
+        self._takes = takes
+        self._gives = gives
+
+    def _run(self, sent: Tensor) -> Tensor:
+        (answers,) = self._session.run([self._gives], {self._takes: sent.cpu().numpy()})
+        return torch.from_numpy(answers)
+
+
+def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelIO) -> OnnxMentor:
+    """A mentor from an ONNX file; needs ``pip install 'mimicbench[onnx]'``.
+
+    Args:
+        task: What it does; classes in the order of its outputs.
+        paths: Not used.
+        hardware: Where the job runs.
+        path: The file.
+        io: What the file does not say of its input and output.
+
+    Raises:
+        UserError: ONNX Runtime is not installed; the file is missing or damaged, or does not say what it must.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError("mentor=onnx needs ONNX Runtime: pip install 'mimicbench[onnx]'.") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors, which are raised as well
+    providers = ["CPUExecutionProvider"]
+    if hardware.device.type == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        providers.insert(0, "CUDAExecutionProvider")
+    file = existing(path)
+    try:
+        session = onnxruntime.InferenceSession(str(file), options, providers=providers)
+    except Exception as error:  # the runtime's own kinds share no base
+        raise UserError(f"mentor.path={path} is no model that ONNX Runtime can load: {first_line(error)}.") from None
+    takes = port([_port(one) for one in session.get_inputs()], io.input, "mentor.io.input", path)
+    gives = port([_port(one) for one in session.get_outputs()], io.output, "mentor.io.output", path)
+    exchange = settled(io, takes, gives, task.size, len(task.classes), path)
+    named = fingerprint(file_content(file), vars(exchange), takes.name, gives.name, session.get_providers())
+    return OnnxMentor(task, hardware.device, session, takes.name, gives.name, exchange, named)
+
+
+def _port(one: Any) -> Port:
+    shape = tuple(length if isinstance(length, int) and length > 0 else None for length in one.shape)
+    return Port(one.name, _TYPES.get(one.type, torch.complex64), shape)

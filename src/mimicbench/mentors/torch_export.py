@@ -1,0 +1,131 @@
+"""A mentor in a ``.pt2`` file, as ``torch.export.save`` writes it."""
+
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from mimicbench.errors import UserError
+from mimicbench.fingerprint import file_content, fingerprint
+from mimicbench.hardware import Hardware
+from mimicbench.mentors.black_box import BlackBox, existing, first_line
+from mimicbench.mentors.exchange import Exchange, ModelIO, Port, port, settled
+from mimicbench.paths import Paths
+from mimicbench.tasks import Task
+
+_TENSORS_ALONE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+_OBJECTS = ("custom_obj_", "opaque_obj_")  # constants that PyTorch unpickles without a question
+
+
+class ExportedMentor(BlackBox):
+    """Runs the program of a file.
+
+    Args:
+        task: What it does.
+        device: Where it runs.
+        program: Images to a tensor, or several.
+        gives: Which of them answers, counted from 0.
+        exchange: The model's language.
+        fingerprint: Names model and language.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        device: torch.device,
+        program: torch.nn.Module,
+        gives: int,
+        exchange: Exchange,
+        fingerprint: str,
+    ) -> None:
+        super().__init__(task, device, exchange, fingerprint)
+        self._program = program
+        self._gives = gives
+
+    def _run(self, sent: Tensor) -> Tensor:
+        answers: Any = self._program(sent)
+        one: Tensor = answers if isinstance(answers, Tensor) else _tensors(answers)[self._gives]
+        return one
+
+
+def torch_export(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelIO) -> ExportedMentor:
+    """A mentor from a file of ``torch.export``.
+
+    Loading it runs nothing that the file carries: pickled objects other than tensors are refused.
+
+    Args:
+        task: What it does; classes in the order of its outputs.
+        paths: Not used.
+        hardware: Where it runs.
+        path: The file.
+        io: What the file does not say of its input and output.
+
+    Raises:
+        UserError: The file is missing, damaged or unsafe, or does not say what it must.
+    """
+    program = _loaded(existing(path))
+    signature = program.graph_signature
+    takes = port(_ports(program, signature.user_inputs), io.input, "mentor.io.input", path)
+    offered = _ports(program, signature.user_outputs)
+    gives = port(offered, io.output, "mentor.io.output", path)
+    exchange = settled(io, takes, gives, task.size, len(task.classes), path)
+    named = fingerprint(file_content(path), vars(exchange), takes.name, gives.name, hardware.device.type)
+    module = program.module().to(hardware.device)
+    return ExportedMentor(task, hardware.device, module, offered.index(gives), exchange, named)
+
+
+def _loaded(path: Path) -> ExportedProgram:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.rpartition("/")[2] for name in archive.namelist()]
+        if any(name.startswith(_OBJECTS) for name in names):
+            raise UserError(
+                f"mentor.path={path} holds objects besides tensors and is not loaded, for they could run code."
+            )
+        with _tensors_alone(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.load(path)
+    except UserError:
+        raise
+    except Exception as error:  # a damaged file can make the loader fail in any way
+        raise UserError(
+            f"mentor.path={path} is no program of torch.export that can be loaded safely: {first_line(error)}."
+        ) from None
+
+
+@contextmanager
+def _tensors_alone() -> Iterator[None]:
+    """Make every ``torch.load`` refuse what is no tensor; the loader would try again and unpickle anything."""
+    before = os.environ.get(_TENSORS_ALONE)
+    os.environ[_TENSORS_ALONE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_TENSORS_ALONE]
+        else:
+            os.environ[_TENSORS_ALONE] = before
+
+
+def _ports(program: ExportedProgram, names: tuple[Any, ...]) -> list[Port]:
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    found = []
+    for name in names:
+        value = values.get(name)
+        if isinstance(value, Tensor):
+            shape = tuple(length if isinstance(length, int) else None for length in value.shape)
+            found.append(Port(str(name), value.dtype, shape))
+    return found
+
+
+def _tensors(answers: Any) -> list[Tensor]:
+    """All in a nested answer, in the order in which the file names them."""
+    flat, _ = torch.utils._pytree.tree_flatten(answers)
+    return [one for one in flat if isinstance(one, Tensor)]
