@@ -1,0 +1,300 @@
+"""A mentor behind a server that speaks the Open Inference Protocol."""
+
+import json
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from time import monotonic, sleep
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
+
+import torch
+import urllib3
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+from urllib3.util import Retry
+
+from mimicbench.errors import UserError
+from mimicbench.fingerprint import fingerprint
+from mimicbench.hardware import Hardware
+from mimicbench.mentors import open_inference as protocol
+from mimicbench.mentors.black_box import BlackBox
+from mimicbench.mentors.exchange import Exchange, ModelIO, Port, port, settled
+from mimicbench.mentors.open_inference import MalformedReplyError
+from mimicbench.paths import Paths
+from mimicbench.tasks import Task
+
+_AGAIN = (429, 500, 502, 503, 504)
+_MALFORMED = 3  # replies in a row, before a request is given up
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Wire:
+    """How a server is asked.
+
+    Attributes:
+        encoding: ``binary`` or ``json`` tensors; ``auto`` for binary where the server says that it reads them.
+        batch_size: Images in a request, at most.
+        in_flight: Requests at a time.
+        per_second: Requests a second, at most; None for no limit.
+        timeout: Seconds without any byte after which a request has failed.
+        retries: How often a request is sent again that failed or was put off (429, 5xx).
+        backoff: Half the seconds before the second of these, doubled before each further one, and up to this many more
+            by lot; the first comes at once. What a server asks for in ``Retry-After`` comes first.
+        longest_backoff: Seconds that these waits do not exceed.
+        authorization: The environment variable that holds the ``Authorization`` header, if there is one.
+    """
+
+    encoding: Literal["auto", "binary", "json"]
+    batch_size: PositiveInt
+    in_flight: PositiveInt
+    per_second: PositiveFloat | None
+    timeout: PositiveFloat
+    retries: NonNegativeInt
+    backoff: Annotated[float, Field(ge=0)]
+    longest_backoff: PositiveFloat
+    authorization: str
+
+
+class Pace:
+    """Lets so many through a second, from any thread.
+
+    Args:
+        per_second: How many; None for no limit.
+    """
+
+    def __init__(self, per_second: float | None) -> None:
+        self._between = 0.0 if per_second is None else 1 / per_second
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Until it is this one's turn."""
+        with self._lock:
+            turn = max(self._next, monotonic())
+            self._next = turn + self._between
+        sleep(max(0.0, turn - monotonic()))
+
+
+class Server:
+    """One model of a server.
+
+    Args:
+        url: The server's, such as ``http://localhost:8000``.
+        model: The model's name there.
+        version: Its version; None for the server's choice.
+        wire: How it is asked.
+    """
+
+    def __init__(self, url: str, model: str, version: str | None, wire: Wire) -> None:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise UserError(f"mentor.url={url} is no address; give one such as http://localhost:8000.")
+        if urlsplit(url).username is not None:
+            raise UserError(
+                f"mentor.url holds a password; put the header into the environment as {wire.authorization}."
+            )
+        self._url = url.rstrip("/")
+        self._model = f"/v2/models/{quote(model, safe='')}" + (
+            f"/versions/{quote(version, safe='')}" if version else ""
+        )
+        self._wire = wire
+        self._pace = Pace(wire.per_second)
+        token = os.environ.get(wire.authorization)
+        self._headers = {} if token is None else {"Authorization": token}
+        self._pool = urllib3.PoolManager(maxsize=wire.in_flight, block=True)
+        self._retry = self._policy()
+        self._numbers = count()
+        self._lock = threading.Lock()
+        self.retried = 0
+        """Requests that were sent again."""
+
+    def metadata(self) -> dict[str, Any]:
+        """What the server says of the model.
+
+        Raises:
+            UserError: It cannot be had.
+        """
+        return self._json("GET", self._model)
+
+    def reads_bytes(self) -> bool:
+        """Whether it says that tensors may be bytes."""
+        return protocol.BINARY in (self._json("GET", "/v2").get("extensions") or [])
+
+    def infer(self, takes: str, gives: str, images: Tensor, binary: bool) -> Tensor:
+        """The model's answers to one batch.
+
+        A reply that cannot be read is asked for again, three times at most.
+
+        Raises:
+            UserError: There is no usable answer.
+        """
+        number = f"mimicbench-{os.getpid()}-{next(self._numbers)}"
+        message = protocol.request(number, takes, gives, images, binary)
+        for left in reversed(range(_MALFORMED)):
+            reply = self._sent("POST", f"{self._model}/infer", message.body, message.headers)
+            try:
+                answers = protocol.answered(number, gives, reply.data, reply.headers.get(protocol.HEADER_LENGTH))
+                if answers.dim() == 0 or len(answers) != len(images):
+                    raise MalformedReplyError(f"it answers {list(answers.shape)} to {len(images)} images")
+                if answers.is_floating_point() and not answers.isfinite().all():
+                    raise MalformedReplyError("it holds numbers that are not finite")
+                return answers
+            except MalformedReplyError as error:
+                if not left:
+                    raise UserError(f"{self._url} sent {_MALFORMED} replies of no use; of the last, {error}.") from None
+                self._note_retry()
+        raise AssertionError  # the loop returns or raises
+
+    def _json(self, method: str, path: str) -> dict[str, Any]:
+        reply = self._sent(method, path)
+        try:
+            found = json.loads(reply.data)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise UserError(f"{self._url}{path} is not answered in the Open Inference Protocol; see mentor.url.")
+        return found
+
+    def _sent(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        """One request, sent again as long as that may help."""
+        tries = self._wire.retries + 1
+        self._pace.wait()
+        try:
+            reply = self._pool.request(
+                method,
+                f"{self._url}{path}",
+                body=body,
+                headers={**(headers or {}), **self._headers},
+                timeout=self._wire.timeout,
+                redirect=False,
+                retries=self._retry,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+            raise UserError(f"{self._url} did not answer in {tries} tries ({type(reason).__name__}).") from None
+        if reply.status in _AGAIN:
+            raise UserError(f"{self._url} did not answer in {tries} tries (HTTP {reply.status}{_reason(reply.data)}).")
+        if reply.status != 200:
+            raise UserError(f"{self._url}{path} answers with HTTP {reply.status}{_reason(reply.data)}.")
+        return reply
+
+    def _policy(self) -> Retry:
+        """urllib3's, at the server's pace, and counted."""
+
+        class Paced(Retry):
+            def sleep(inner, response: urllib3.BaseHTTPResponse | None = None) -> None:  # noqa: N805
+                self._note_retry()
+                super().sleep(response)
+                self._pace.wait()
+
+        return Paced(
+            total=self._wire.retries,
+            backoff_factor=self._wire.backoff,
+            backoff_max=self._wire.longest_backoff,
+            backoff_jitter=self._wire.backoff,
+            status_forcelist=_AGAIN,
+            allowed_methods=None,  # asking again changes nothing there
+            raise_on_status=False,
+        )
+
+    def _note_retry(self) -> None:
+        with self._lock:
+            self.retried += 1
+
+
+class HttpMentor(BlackBox):
+    """Asks a server, with several requests at a time.
+
+    Args:
+        task: What it does.
+        device: Where images come from and answers go.
+        server: The server.
+        takes: Name of the input.
+        gives: Name of the output.
+        binary: Whether tensors are bytes.
+        exchange: The model's language.
+        fingerprint: Names model and language.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        device: torch.device,
+        server: Server,
+        takes: str,
+        gives: str,
+        binary: bool,
+        wire: Wire,
+        exchange: Exchange,
+        fingerprint: str,
+    ) -> None:
+        super().__init__(task, device, exchange, fingerprint)
+        self.server = server
+        self._takes = takes
+        self._gives = gives
+        self._binary = binary
+        self._size = exchange.batch or wire.batch_size
+        self._threads = ThreadPoolExecutor(wire.in_flight, thread_name_prefix="asking")
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """What the model answers, as probabilities, in the order of the images."""
+        return torch.cat(list(self._threads.map(self._asked, images.split(self._size)))).to(self.device)
+
+    def _run(self, sent: Tensor) -> Tensor:
+        return self.server.infer(self._takes, self._gives, sent, self._binary)
+
+
+def http(
+    task: Task,
+    paths: Paths,
+    hardware: Hardware,
+    *,
+    url: str,
+    model: str,
+    version: str | None,
+    io: ModelIO,
+    wire: Wire,
+) -> HttpMentor:
+    """A mentor behind the Open Inference Protocol (version 2, REST): Triton, KServe, MLServer and others.
+
+    Args:
+        task: What it does; classes in the order of its outputs.
+        paths: Not used.
+        hardware: Where the job runs.
+        url: The server's, such as ``http://localhost:8000``.
+        model: The model's name there.
+        version: Its version; None for the server's choice.
+        io: What the server does not say of the model's input and output.
+        wire: How it is asked.
+
+    Raises:
+        UserError: The server does not answer, or does not say what it must.
+    """
+    server = Server(url, model, version, wire)
+    told = server.metadata()
+    place = f"{url}, model {model},"
+    takes = _port(protocol.ports(told.get("inputs")), io.input, "mentor.io.input", place)
+    gives = _port(protocol.ports(told.get("outputs")), io.output, "mentor.io.output", place)
+    exchange = settled(io, takes, gives, task.size, len(task.classes), place)
+    binary = wire.encoding == "binary" or (wire.encoding == "auto" and server.reads_bytes())
+    named = fingerprint(url, model, version, told, vars(exchange), takes.name, gives.name)
+    return HttpMentor(task, hardware.device, server, takes.name, gives.name, binary, wire, exchange, named)
+
+
+def _port(offered: list[Port], wanted: str | None, key: str, place: str) -> Port:
+    """One of those that a server tells; a named one is believed where it tells none."""
+    return Port(wanted) if wanted is not None and not offered else port(offered, wanted, key, place)
+
+
+def _reason(body: bytes) -> str:
+    """What a server says of an error, in a line."""
+    try:
+        said = json.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f" ({str(said).splitlines()[0][:200]})" if said else ""

@@ -1,0 +1,198 @@
+"""A mentor behind a server of ours that fails in every way."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from mimicbench.errors import UserError
+from mimicbench.mentors.http import HttpMentor
+from mimicbench.paths import Paths
+from mimicbench.schema import build
+from tests.mentors.inference_server import Witness, serving
+from tests.standins import FLOAT32, make_task
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+TASK = make_task(classes=5)
+NOWHERE = Paths(*(Path("/nowhere"),) * 3)  # it reads and writes nothing
+WEIGHT = np.random.default_rng(0).normal(0, 0.1, (3072, 5)).astype(np.float32)
+IMAGES = torch.rand(100, 3, 32, 32, generator=torch.manual_seed(1))
+METADATA = {
+    "name": "reader",
+    "inputs": [{"name": "images", "datatype": "FP32", "shape": [-1, 3, 32, 32]}],
+    "outputs": [
+        {"name": "logits", "datatype": "FP32", "shape": [-1, 5]},
+        {"name": "label", "datatype": "INT64", "shape": [-1]},
+    ],
+}
+EXPECTED = torch.from_numpy(IMAGES.flatten(1).numpy() @ WEIGHT).softmax(1)
+
+
+def read(images: np.ndarray) -> dict[str, np.ndarray]:
+    logits = images.reshape(len(images), -1) @ WEIGHT
+    return {"logits": logits, "label": logits.argmax(1)}
+
+
+def made(url: str, *, io: dict[str, Any] | None = None, model: str = "reader", **wire: Any) -> HttpMentor:
+    """As the YAML file makes it, with some settings."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        node = compose("mentor/http")["mentor"]
+    node.url, node.model = url, model
+    node.io.update({"output": "logits", "range": 1, "says": "logits"} if io is None else io)
+    node.wire.update({"backoff": 0.01, "batch_size": 8, **wire})
+    mentor: HttpMentor = build("mentor", OmegaConf.to_container(node), TASK, NOWHERE, FLOAT32)
+    return mentor
+
+
+def refused(*given: Any, **named: Any) -> str:
+    with pytest.raises(UserError) as error:
+        made(*given, **named)(IMAGES)
+    return str(error.value)
+
+
+def once_each(witness: Witness) -> bool:
+    images = {image.numpy().tobytes() for image in IMAGES}
+    return Counter(witness.answered) == Counter(dict.fromkeys(images, 1))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "extensions", "binary"),
+    [
+        ("json", ["binary_tensor_data"], False),
+        ("binary", [], True),
+        ("auto", ["binary_tensor_data"], True),
+        ("auto", [], False),
+    ],
+)
+def test_answers_come_back_in_the_order_of_the_images(encoding: str, extensions: list[str], binary: bool) -> None:
+    with serving(read, metadata=METADATA, extensions=tuple(extensions)) as (url, witness):
+        mentor = made(url, encoding=encoding)
+        torch.testing.assert_close(mentor(IMAGES), EXPECTED, atol=1e-5, rtol=1e-4)
+        assert once_each(witness)
+        assert len(witness.headers) == 13  # batches of 8
+        assert all(("Inference-Header-Content-Length" in one) == binary for one in witness.headers)
+        assert mentor.server.retried == 0
+
+
+def test_a_label_is_asked_for_by_its_name() -> None:
+    with serving(read, metadata=METADATA) as (url, _):
+        mentor = made(url, io={"output": "label", "range": 1})
+        assert mentor.names_class_only
+        assert torch.equal(mentor(IMAGES), torch.eye(5)[EXPECTED.argmax(1)])
+
+
+def test_bytes_are_sent_as_such() -> None:
+    takes = [{"name": "images", "datatype": "UINT8", "shape": [-1, 32, 32, 3]}]
+
+    def read_bytes(images: np.ndarray) -> dict[str, np.ndarray]:
+        assert images.dtype == np.uint8
+        return read((images.transpose(0, 3, 1, 2) / 255).astype(np.float32))
+
+    with serving(read_bytes, metadata=METADATA | {"inputs": takes}) as (url, _):
+        mentor = made(url, io={"output": "logits", "says": "logits"})
+        whole = (IMAGES * 255).round() / 255
+        torch.testing.assert_close(mentor(whole), torch.from_numpy(read(whole.numpy())["logits"]).softmax(1))
+
+
+@pytest.mark.parametrize("wrong", ["503", "500", "429", "cut", "late", "garbage", "short", "nan", "other"])
+@pytest.mark.parametrize("encoding", ["json", "binary"])
+def test_a_fifth_of_requests_that_fail_change_nothing(wrong: str, encoding: str) -> None:
+    with serving(read, metadata=METADATA, trouble=lambda number: wrong if number % 5 == 1 else None) as (url, witness):
+        mentor = made(url, encoding=encoding, timeout=0.5)
+        torch.testing.assert_close(mentor(IMAGES), EXPECTED, atol=1e-5, rtol=1e-4)
+        failed = [number for number in range(len(witness.times)) if number % 5 == 1]
+        assert mentor.server.retried == len(failed) >= 3
+        if wrong != "late":  # the server does not see that nobody waits any more
+            assert once_each(witness)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("503", "did not answer in 3 tries (HTTP 503 (busy))"),
+        ("cut", "did not answer in 3 tries ("),
+        ("late", "did not answer in 3 tries (ReadTimeoutError)"),
+        ("garbage", "sent 3 replies of no use; of the last, it cannot be read"),
+        ("short", "sent 3 replies of no use; of the last, it answers [7, 5] to 8 images"),
+        ("nan", "sent 3 replies of no use; of the last, it holds numbers that are not finite"),
+        ("other", "sent 3 replies of no use; of the last, it is the reply to another request, 'another'"),
+        ("400", "answers with HTTP 400 (busy)"),
+        ("401", "answers with HTTP 401"),
+    ],
+)
+def test_a_server_that_never_answers_ends_with_one_sentence(wrong: str, said: str) -> None:
+    with serving(read, metadata=METADATA, trouble=lambda _: wrong) as (url, _):
+        sentence = refused(url, retries=2, timeout=0.3, in_flight=1)
+        assert said in sentence
+        assert "\n" not in sentence
+
+
+def test_retry_after_is_honoured() -> None:
+    from http.server import BaseHTTPRequestHandler
+
+    original = BaseHTTPRequestHandler.send_header
+
+    with serving(read, metadata=METADATA, trouble=lambda number: "429" if number == 0 else None) as (url, witness):
+
+        def later(self: Any, name: str, value: str) -> None:
+            original(self, name, "1" if name == "Retry-After" else value)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(BaseHTTPRequestHandler, "send_header", later)
+            made(url, in_flight=1)(IMAGES[:8])
+        first, second = witness.times
+        assert second - first >= 1.0
+
+
+def test_no_more_requests_are_in_flight_than_allowed() -> None:
+    with serving(read, metadata=METADATA, slow=0.05) as (url, witness):
+        made(url, in_flight=3)(IMAGES)
+        assert 2 <= witness.most <= 3
+
+
+def test_no_more_requests_are_sent_a_second_than_allowed() -> None:
+    with serving(read, metadata=METADATA, trouble=lambda number: "503" if number == 3 else None) as (url, witness):
+        made(url, per_second=20, in_flight=8)(IMAGES)  # after two for the metadata
+        assert len(witness.times) == 14
+        gaps = np.diff(sorted(witness.times))
+        assert np.sum(gaps) >= 12.5 / 20
+        for start in range(len(witness.times) - 5):
+            assert sorted(witness.times)[start + 5] - sorted(witness.times)[start] >= 4 / 20
+
+
+def test_the_authorization_is_sent_and_never_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "Bearer 0123456789abcdef"
+    monkeypatch.setenv("MIMICBENCH_AUTHORIZATION", secret)
+    caplog.set_level("DEBUG")
+    with serving(read, metadata=METADATA, trouble=lambda _: "403") as (url, witness):
+        sentence = refused(url)
+        assert {one["Authorization"] for one in witness.headers} == {secret}
+    assert secret not in sentence
+    assert secret not in caplog.text
+    assert secret not in repr(vars(made))
+
+
+def test_a_server_that_says_nothing_is_asked_what_the_configuration_says() -> None:
+    with serving(read, metadata={"name": "reader"}) as (url, _):
+        assert "name one of them as mentor.io.input" in refused(url)
+        io = {"input": "images", "output": "logits", "layout": "nchw", "range": 1, "says": "logits"}
+        torch.testing.assert_close(made(url, io=io)(IMAGES), EXPECTED, atol=1e-5, rtol=1e-4)
+
+
+def test_what_is_no_server() -> None:
+    assert "is no address" in refused("localhost:8000")
+    assert "holds a password" in refused("http://me:secret@localhost")
+    assert "secret" not in refused("http://me:secret@localhost")
+    begun = time.monotonic()
+    assert "did not answer in 2 tries" in refused("http://127.0.0.1:9", retries=1)
+    assert time.monotonic() - begun < 5
+    with serving(read, metadata=METADATA) as (url, _):
+        assert "/v2/models/writer answers with HTTP 404 (no such model)." in refused(url, model="writer")
