@@ -42,7 +42,8 @@ def test_result_json_is_laid_out_as_promised(tmp_path: Path) -> None:
     }
     content = json.loads((tmp_path / FILE).read_text())
     assert set(content) == promised | {"mentor", "threads", "code", "protection", "watermark"}
-    assert content["queries"] == {"total": 1000, "unique": 990, "budget": None, "repeated": 0}
+    asked = {"total": 1000, "unique": 990, "budget": None, "repeated": 0, "answered": None, "reused": 0}
+    assert content["queries"] == asked | {"retried": 0, "in_doubt": 0, "measuring": None, "price": None}
     assert content["protection"] == vars(make_protection())
     assert content["watermark"] is None
     assert [path.name for path in tmp_path.iterdir()] == [FILE]

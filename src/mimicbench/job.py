@@ -197,7 +197,8 @@ def rank_of(config: Config) -> Rank:
 def _shaping(config: Config) -> dict[str, Any]:
     """The part of a configuration that shapes the student."""
     outside: Any = {"paths": True, "logger": True, "callbacks": True}
-    outside |= {"mentor": {"checkpoint_minutes"}, "oracle": {"training": {"checkpoint_minutes"}}}
+    outside |= {"mentor": {"checkpoint_minutes", "wire"}}
+    outside |= {"oracle": {"price_per_1000": True, "training": {"checkpoint_minutes"}}}
     kept = {"resume", "checkpoint_minutes", "enable_model_summary", "num_sanity_val_steps", "log_every_n_steps"}
     return config.model_dump(mode="json", exclude=outside | {"trainer": kept})
 

@@ -27,12 +27,25 @@ class Queries:
         unique: How many of them differ.
         budget: The most that the oracle would have answered; None for no limit.
         repeated: Sent on top of these, for a process was killed before what it had asked was learned and saved.
+        answered: Of all these, how many the mentor itself had to answer; None in results of an older layout.
+        reused: How many had been answered before, to this job or another, and were kept.
+        retried: Requests that were sent again, for the server had failed or put them off.
+        in_doubt: Sent when a process was killed or the server failed, and never kept: nobody knows whether they were
+            answered, and perhaps charged.
+        measuring: Images that the mentor answered besides, to measure mentor and student; None where that is free.
+        price: What ``answered`` costs, by ``oracle.price_per_1000``; None without a price.
     """
 
     total: int
     unique: int
     budget: int | None
     repeated: int
+    answered: int | None = None
+    reused: int = 0
+    retried: int = 0
+    in_doubt: int = 0
+    measuring: int | None = None
+    price: float | None = None
 
 
 @dataclass(frozen=True)

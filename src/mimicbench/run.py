@@ -87,7 +87,7 @@ def _predictions(job: Job) -> Predictions:
 
 
 def _measured(job: Job) -> Result:
-    config, asked, ledger = job.config, job.oracle.asked, job.oracle.ledger
+    config = job.config
     evaluation = job.attack.val_dataloader()
     images = len(evaluation.labels)
     with job.sharing:
@@ -106,9 +106,7 @@ def _measured(job: Job) -> Result:
         student_accuracy=accuracy,
         relative_accuracy=accuracy / job.mentor_accuracy,
         fidelity=measured["test/fidelity"],
-        queries=Queries(
-            asked, job.attack.unique_queries, job.oracle.budget, max(0, ledger.total - asked) if ledger else 0
-        ),
+        queries=_queries(job),
         protection=protected,
         watermark=mark,
         epochs=job.trainer.current_epoch,
@@ -121,6 +119,25 @@ def _measured(job: Job) -> Result:
         code=job.code | {"earlier": [one for one in job.checkpoints.codes if one != described(job.code)]},
         versions=versions(),
         config=_plain(config),
+    )
+
+
+def _queries(job: Job) -> Queries:
+    oracle, account = job.oracle, job.mentor.account
+    repeated = max(0, oracle.ledger.total - oracle.asked) if oracle.ledger else 0
+    asked = oracle.asked + repeated
+    answered = asked if account is None else account.training
+    return Queries(
+        total=oracle.asked,
+        unique=job.attack.unique_queries,
+        budget=oracle.budget,
+        repeated=repeated,
+        answered=answered,
+        reused=asked - answered,
+        retried=0 if account is None else account.retried,
+        in_doubt=0 if account is None else account.in_doubt,
+        measuring=None if account is None else account.measuring,
+        price=None if oracle.price_per_1000 is None else answered / 1000 * oracle.price_per_1000,
     )
 
 

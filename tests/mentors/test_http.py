@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from omegaconf import OmegaConf
 
 from mimicbench.errors import UserError
 from mimicbench.mentors.http import HttpMentor
+from mimicbench.mentors.replies import Account
 from mimicbench.paths import Paths
 from mimicbench.schema import build
+from tests.making import make_paths
 from tests.mentors.inference_server import Witness, serving
 from tests.standins import FLOAT32, make_task
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 TASK = make_task(classes=5)
-NOWHERE = Paths(*(Path("/nowhere"),) * 3)  # it reads and writes nothing
+PATHS: list[Paths] = []
 WEIGHT = np.random.default_rng(0).normal(0, 0.1, (3072, 5)).astype(np.float32)
 IMAGES = torch.rand(100, 3, 32, 32, generator=torch.manual_seed(1))
 METADATA = {
@@ -39,6 +42,14 @@ def read(images: np.ndarray) -> dict[str, np.ndarray]:
     return {"logits": logits, "label": logits.argmax(1)}
 
 
+@pytest.fixture(autouse=True)
+def paths(tmp_path: Path) -> Iterator[Paths]:
+    """Where replies are kept: a place of its own for each test."""
+    PATHS.append(make_paths(tmp_path))
+    yield PATHS[-1]
+    PATHS.pop()
+
+
 def made(url: str, *, io: dict[str, Any] | None = None, model: str = "reader", **wire: Any) -> HttpMentor:
     """As the YAML file makes it, with some settings."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -46,7 +57,7 @@ def made(url: str, *, io: dict[str, Any] | None = None, model: str = "reader", *
     node.url, node.model = url, model
     node.io.update({"output": "logits", "range": 1, "says": "logits"} if io is None else io)
     node.wire.update({"backoff": 0.01, "batch_size": 8, **wire})
-    mentor: HttpMentor = build("mentor", OmegaConf.to_container(node), TASK, NOWHERE, FLOAT32)
+    mentor: HttpMentor = build("mentor", OmegaConf.to_container(node), TASK, PATHS[-1], FLOAT32)
     return mentor
 
 
@@ -77,7 +88,7 @@ def test_answers_come_back_in_the_order_of_the_images(encoding: str, extensions:
         assert once_each(witness)
         assert len(witness.headers) == 13  # batches of 8
         assert all(("Inference-Header-Content-Length" in one) == binary for one in witness.headers)
-        assert mentor.server.retried == 0
+        assert mentor.account.retried == 0
 
 
 def test_a_label_is_asked_for_by_its_name() -> None:
@@ -107,7 +118,7 @@ def test_a_fifth_of_requests_that_fail_change_nothing(wrong: str, encoding: str)
         mentor = made(url, encoding=encoding, timeout=0.5)
         torch.testing.assert_close(mentor(IMAGES), EXPECTED, atol=1e-5, rtol=1e-4)
         failed = [number for number in range(len(witness.times)) if number % 5 == 1]
-        assert mentor.server.retried == len(failed) >= 3
+        assert mentor.account.retried == len(failed) >= 3
         if wrong != "late":  # the server does not see that nobody waits any more
             assert once_each(witness)
 
@@ -196,3 +207,33 @@ def test_what_is_no_server() -> None:
     assert time.monotonic() - begun < 5
     with serving(read, metadata=METADATA) as (url, _):
         assert "/v2/models/writer answers with HTTP 404 (no such model)." in refused(url, model="writer")
+
+
+def test_no_image_is_asked_about_twice() -> None:
+    with serving(read, metadata=METADATA) as (url, witness):
+        mentor = made(url)
+        twice = torch.cat([IMAGES[:40], IMAGES[:40], IMAGES[20:]])
+        torch.testing.assert_close(mentor.queried(twice), torch.cat([EXPECTED[:40], EXPECTED[:40], EXPECTED[20:]]))
+        assert once_each(witness)
+        torch.testing.assert_close(made(url)(IMAGES), EXPECTED)  # another process
+        assert once_each(witness)
+        assert mentor.account == Account(training=100, measuring=0, in_doubt=0, retried=0)
+
+
+def test_what_was_answered_before_a_failure_is_kept() -> None:
+    failing = dict.fromkeys(range(6, 100), "400")
+    with serving(read, metadata=METADATA, trouble=failing.get) as (url, witness):
+        assert "HTTP 400" in refused(url, in_flight=2)
+        assert len(witness.times) < 10  # the rest was not sent
+        paid = len(witness.answered)
+        assert paid == 48
+        failing.clear()
+        torch.testing.assert_close(made(url)(IMAGES), EXPECTED)
+        assert once_each(witness)
+
+
+def test_another_output_has_replies_of_its_own() -> None:
+    with serving(read, metadata=METADATA) as (url, witness):
+        made(url)(IMAGES)
+        made(url, io={"output": "label", "range": 1})(IMAGES)
+        assert len(witness.answered) == 200

@@ -4,7 +4,6 @@ from abc import abstractmethod
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from mimicbench.errors import UserError
@@ -38,10 +37,7 @@ class BlackBox(Mentor):
         return torch.cat([self._asked(batch) for batch in images.split(size)]).to(self.device)
 
     def _asked(self, images: Tensor) -> Tensor:
-        count, batch = len(images), self.exchange.batch
-        sent = self.exchange.put(images)
-        if batch is not None and count < batch:  # the last ones: it takes no fewer
-            sent = F.pad(sent, [0, 0] * (sent.dim() - 1) + [0, batch - count])
+        count, sent = len(images), self.exchange.filled(self.exchange.put(images))
         try:
             answers = self._run(sent)
         except UserError:

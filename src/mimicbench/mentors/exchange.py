@@ -108,6 +108,11 @@ class Exchange:
         pixels = pixels.round().to(torch.uint8) if self.whole else pixels.float()
         return (pixels if self.layout == "nchw" else pixels.permute(0, 2, 3, 1)).contiguous()
 
+    def filled(self, sent: torch.Tensor) -> torch.Tensor:
+        """What is sent, made up with black images to a batch where a model takes no fewer."""
+        missing = 0 if self.batch is None else self.batch - len(sent)
+        return F.pad(sent, [0, 0] * (sent.dim() - 1) + [0, missing]) if missing > 0 else sent
+
     def understood(self, answers: torch.Tensor, count: int) -> torch.Tensor:
         """What was answered to ``count`` images: float32 [count, K], rows on the simplex.
 

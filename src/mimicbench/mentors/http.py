@@ -3,12 +3,13 @@
 import json
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from concurrent.futures import ThreadPoolExecutor, wait
+from hashlib import blake2b
 from time import monotonic, sleep
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
+import numpy as np
 import torch
 import urllib3
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -20,9 +21,10 @@ from mimicbench.errors import UserError
 from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware
 from mimicbench.mentors import open_inference as protocol
-from mimicbench.mentors.black_box import BlackBox
 from mimicbench.mentors.exchange import Exchange, ModelIO, Port, port, settled
+from mimicbench.mentors.mentor import Mentor
 from mimicbench.mentors.open_inference import MalformedReplyError
+from mimicbench.mentors.replies import Account, Replies
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
 
@@ -105,10 +107,6 @@ class Server:
         self._headers = {} if token is None else {"Authorization": token}
         self._pool = urllib3.PoolManager(maxsize=wire.in_flight, block=True)
         self._retry = self._policy()
-        self._numbers = count()
-        self._lock = threading.Lock()
-        self.retried = 0
-        """Requests that were sent again."""
 
     def metadata(self) -> dict[str, Any]:
         """What the server says of the model.
@@ -122,29 +120,39 @@ class Server:
         """Whether it says that tensors may be bytes."""
         return protocol.BINARY in (self._json("GET", "/v2").get("extensions") or [])
 
-    def infer(self, takes: str, gives: str, images: Tensor, binary: bool) -> Tensor:
-        """The model's answers to one batch.
+    def infer(self, number: str, takes: str, gives: str, images: Tensor, binary: bool) -> tuple[Tensor, int]:
+        """The model's answers to one batch, and how often it was asked again.
 
-        A reply that cannot be read is asked for again, three times at most.
+        A reply that cannot be read is asked for again, three times at most. The request's number goes along as
+        ``Idempotency-Key``, for servers that answer the same request twice at the price of once.
+
+        Args:
+            number: Names the request.
+            takes: Name of the input.
+            gives: Name of the output.
+            images: float32 or uint8 [B, …].
+            binary: Whether tensors are bytes.
 
         Raises:
             UserError: There is no usable answer.
         """
-        number = f"mimicbench-{os.getpid()}-{next(self._numbers)}"
         message = protocol.request(number, takes, gives, images, binary)
+        retried = 0
         for left in reversed(range(_MALFORMED)):
-            reply = self._sent("POST", f"{self._model}/infer", message.body, message.headers)
+            headers = {**message.headers, "Idempotency-Key": number}
+            reply = self._sent("POST", f"{self._model}/infer", message.body, headers)
+            retried += len(reply.retries.history) if reply.retries is not None else 0
             try:
                 answers = protocol.answered(number, gives, reply.data, reply.headers.get(protocol.HEADER_LENGTH))
                 if answers.dim() == 0 or len(answers) != len(images):
                     raise MalformedReplyError(f"it answers {list(answers.shape)} to {len(images)} images")
                 if answers.is_floating_point() and not answers.isfinite().all():
                     raise MalformedReplyError("it holds numbers that are not finite")
-                return answers
+                return answers, retried
             except MalformedReplyError as error:
                 if not left:
                     raise UserError(f"{self._url} sent {_MALFORMED} replies of no use; of the last, {error}.") from None
-                self._note_retry()
+                retried += 1
         raise AssertionError  # the loop returns or raises
 
     def _json(self, method: str, path: str) -> dict[str, Any]:
@@ -183,11 +191,10 @@ class Server:
         return reply
 
     def _policy(self) -> Retry:
-        """urllib3's, at the server's pace, and counted."""
+        """urllib3's, at the server's pace."""
 
         class Paced(Retry):
             def sleep(inner, response: urllib3.BaseHTTPResponse | None = None) -> None:  # noqa: N805
-                self._note_retry()
                 super().sleep(response)
                 self._pace.wait()
 
@@ -201,22 +208,20 @@ class Server:
             raise_on_status=False,
         )
 
-    def _note_retry(self) -> None:
-        with self._lock:
-            self.retried += 1
 
-
-class HttpMentor(BlackBox):
-    """Asks a server, with several requests at a time.
+class HttpMentor(Mentor):
+    """Asks a server, with several requests at a time, and never twice about one image.
 
     Args:
-        task: What it does.
+        task: What it does; its classes are the task's, in their order.
         device: Where images come from and answers go.
         server: The server.
         takes: Name of the input.
         gives: Name of the output.
         binary: Whether tensors are bytes.
+        wire: How it is asked.
         exchange: The model's language.
+        replies: What it has answered before.
         fingerprint: Names model and language.
     """
 
@@ -230,23 +235,65 @@ class HttpMentor(BlackBox):
         binary: bool,
         wire: Wire,
         exchange: Exchange,
+        replies: Replies,
         fingerprint: str,
     ) -> None:
-        super().__init__(task, device, exchange, fingerprint)
-        self.server = server
-        self._takes = takes
-        self._gives = gives
+        self.classes = task.classes
+        self.device = device
+        self.fingerprint = fingerprint
+        self.names_class_only = exchange.says == "label"
+        self._exchange = exchange
+        self._server = server
+        self._ports = takes, gives
         self._binary = binary
         self._size = exchange.batch or wire.batch_size
+        self._replies = replies
         self._threads = ThreadPoolExecutor(wire.in_flight, thread_name_prefix="asking")
 
-    @torch.no_grad()
+    @property
+    def account(self) -> Account:
+        """What this job has had of it."""
+        return self._replies.account
+
     def __call__(self, images: Tensor) -> Tensor:
         """What the model answers, as probabilities, in the order of the images."""
-        return torch.cat(list(self._threads.map(self._asked, images.split(self._size)))).to(self.device)
+        return self._answers(images, training=False)
 
-    def _run(self, sent: Tensor) -> Tensor:
-        return self.server.infer(self._takes, self._gives, sent, self._binary)
+    def queried(self, images: Tensor) -> Tensor:
+        """The same, for a student to learn from."""
+        return self._answers(images, training=True)
+
+    @torch.no_grad()
+    def _answers(self, images: Tensor, training: bool) -> Tensor:
+        sent = self._exchange.put(images).cpu()
+        names = [blake2b(image, digest_size=16).digest() for image in sent.numpy()]
+        first = {name: place for place, name in reversed(list(enumerate(names)))}
+        with self._replies.alone():
+            self._replies.settle()
+            known = self._replies.find(list(first))
+            missing = [name for name in dict.fromkeys(names) if name not in known]
+            batches = [missing[start : start + self._size] for start in range(0, len(missing), self._size)]
+            asking = [
+                self._threads.submit(self._asked, batch, sent[[first[name] for name in batch]], training)
+                for batch in batches
+            ]
+            try:
+                for one in asking:
+                    known |= one.result()
+            finally:  # where one has failed: those under way are waited for and kept, others are not sent
+                for one in asking:
+                    one.cancel()
+                wait(asking)
+        return torch.from_numpy(np.stack([known[name] for name in names])).to(self.device)
+
+    def _asked(self, names: list[bytes], sent: Tensor, training: bool) -> dict[bytes, np.ndarray]:
+        number = blake2b(b"".join(names), digest_size=16).hexdigest()
+        self._replies.sending(number, len(names))
+        filled = self._exchange.filled(sent)
+        answers, retried = self._server.infer(number, *self._ports, filled, self._binary)
+        understood = self._exchange.understood(answers[: len(names)], len(names)).numpy()
+        self._replies.keep(number, names, understood, training=training, retried=retried)
+        return dict(zip(names, understood, strict=True))
 
 
 def http(
@@ -264,7 +311,7 @@ def http(
 
     Args:
         task: What it does; classes in the order of its outputs.
-        paths: Not used.
+        paths: Replies are kept in ``cache_dir``, and counted for the job in ``output_dir``.
         hardware: Where the job runs.
         url: The server's, such as ``http://localhost:8000``.
         model: The model's name there.
@@ -283,7 +330,8 @@ def http(
     exchange = settled(io, takes, gives, task.size, len(task.classes), place)
     binary = wire.encoding == "binary" or (wire.encoding == "auto" and server.reads_bytes())
     named = fingerprint(url, model, version, told, vars(exchange), takes.name, gives.name)
-    return HttpMentor(task, hardware.device, server, takes.name, gives.name, binary, wire, exchange, named)
+    replies = Replies(paths.cache_dir / "replies" / f"{named}.sqlite", str(paths.output_dir.resolve()))
+    return HttpMentor(task, hardware.device, server, takes.name, gives.name, binary, wire, exchange, replies, named)
 
 
 def _port(offered: list[Port], wanted: str | None, key: str, place: str) -> Port:

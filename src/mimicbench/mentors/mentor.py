@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from mimicbench.mentors.replies import Account
+
 
 class Mentor(ABC):
     """A classifier that answers images with probabilities, and does nothing else.
@@ -22,6 +24,15 @@ class Mentor(ABC):
     fingerprint: str
     names_class_only: bool = False
     network: nn.Module | None = None
+
+    @property
+    def account(self) -> Account | None:
+        """What this job has had of it, where replies cost money."""
+        return None
+
+    def queried(self, images: Tensor) -> Tensor:
+        """As calling it, for a student to learn from: where replies cost money, it is the attacker's."""
+        return self(images)
 
     @abstractmethod
     def __call__(self, images: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from mimicbench.mentors import Mentor
 from mimicbench.mentors.course import Course
 from mimicbench.mentors.once import trained_once
 from mimicbench.mentors.training import MentorTraining, TaskChunks
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 
 
@@ -33,6 +33,7 @@ class AdaptiveMisinformation(Oracle):
         steepness: ν; the source takes 10³.
         training: How f̂ is trained.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
     """
 
     keeps_argmax = False
@@ -46,8 +47,9 @@ class AdaptiveMisinformation(Oracle):
         steepness: PositiveFloat,
         training: Course,
         budget: PositiveInt | None,
+        price_per_1000: Price = None,
     ) -> None:
-        super().__init__(mentor, owner, budget=budget)
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         self._threshold = threshold
         self._steepness = steepness
         task, hardware = owner.task, owner.hardware

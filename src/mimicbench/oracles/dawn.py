@@ -9,7 +9,7 @@ from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
 from mimicbench.oracles.keyed import KeyedNoise
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 
 
@@ -28,6 +28,7 @@ class Dawn(Oracle):
         share: r; the source keeps it below 0.005.
         seed: The owner's secret, with the image the source of both choices.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
     """
 
     keeps_argmax = False
@@ -40,8 +41,9 @@ class Dawn(Oracle):
         share: Annotated[float, Field(ge=0, le=1)],
         seed: Seed,
         budget: PositiveInt | None,
+        price_per_1000: Price = None,
     ) -> None:
-        super().__init__(mentor, owner, budget=budget)
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         self._share = share
         self.__noise = KeyedNoise(seed)
 

@@ -14,7 +14,7 @@ from mimicbench.mentors.course import Course
 from mimicbench.mentors.diverse import DiverseTraining, Ensemble, ExposedChunks
 from mimicbench.mentors.once import trained_once
 from mimicbench.oracles.keyed import KeyedNoise
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 from mimicbench.pools import Pool
 from mimicbench.resident import ResidentImages
@@ -49,6 +49,7 @@ class EDM(Oracle):
         seed: The owner's secret, with the image the source of who answers.
         training: How each is trained; half of each batch is auxiliary.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
     """
 
     keeps_argmax = False
@@ -64,8 +65,9 @@ class EDM(Oracle):
         seed: Seed,
         training: Course,
         budget: PositiveInt | None,
+        price_per_1000: Price = None,
     ) -> None:
-        super().__init__(mentor, owner, budget=budget)
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         task, hardware = owner.task, owner.hardware
         pool: Pool = build("oracle.auxiliary", auxiliary, owner.paths, task.size)
         key, dropout = "oracle.training.network", training.recipe.dropout

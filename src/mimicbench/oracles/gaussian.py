@@ -9,7 +9,7 @@ from torch import Tensor
 from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.keyed import KeyedNoise
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 
 
@@ -27,6 +27,7 @@ class Gaussian(Oracle):
         space: What the noise is added to.
         seed: The owner's secret, with the image the source of g.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
     """
 
     keeps_argmax = False
@@ -40,8 +41,9 @@ class Gaussian(Oracle):
         space: Literal["logits", "probabilities"],
         seed: Seed,
         budget: PositiveInt | None,
+        price_per_1000: Price = None,
     ) -> None:
-        super().__init__(mentor, owner, budget=budget)
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         self._scale = scale
         self._space = space
         self.__noise = KeyedNoise(seed)

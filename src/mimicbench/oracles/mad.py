@@ -11,7 +11,7 @@ from torch import Tensor
 from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 from mimicbench.schema import Component
 
@@ -45,6 +45,7 @@ class MADExtreme(Oracle):
         proxy: The proxy's configuration, with ``_target_``.
         seed: The owner's secret: the proxy's weights.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
     """
 
     keeps_argmax = False
@@ -58,8 +59,9 @@ class MADExtreme(Oracle):
         proxy: Component,
         seed: Seed,
         budget: PositiveInt | None,
+        price_per_1000: Price = None,
     ) -> None:
-        super().__init__(mentor, owner, budget=budget)
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         self._epsilon = epsilon
         self.__proxy = owner.answering(owner.network("oracle.proxy", proxy, seed))
         self.fingerprint = self.__proxy.fingerprint

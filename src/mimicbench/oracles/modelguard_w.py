@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 
 _STEPS = 40  # of each search: (2/3)^40 is 1e-7
@@ -33,6 +33,7 @@ class ModelGuardW(Oracle):
         owner: What its owner has.
         epsilon: ε, the largest L1 distance of a reply from the mentor's probabilities.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
     """
 
     keeps_argmax = True
@@ -44,8 +45,9 @@ class ModelGuardW(Oracle):
         *,
         epsilon: Annotated[float, Field(ge=0.01, le=2)],
         budget: PositiveInt | None,
+        price_per_1000: Price = None,
     ) -> None:
-        super().__init__(mentor, owner, budget=budget)
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         self._epsilon = epsilon
 
     def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:

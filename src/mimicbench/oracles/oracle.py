@@ -1,16 +1,19 @@
 """The door."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from mimicbench.errors import QueryBudgetExceeded
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.ledger import Ledger
 from mimicbench.oracles.owner import Owner
+
+Price = Annotated[float, Field(ge=0)] | None
+"""Of 1,000 replies, in whatever currency; None where there is none."""
 
 
 class Oracle(ABC):
@@ -24,6 +27,7 @@ class Oracle(ABC):
         owner: What its owner has to build a protection with; None is enough for those that need nothing.
         budget: Most images that it answers for one training; None for no limit. What a killed process asked and had
             not yet learned is asked again on top of it.
+        price_per_1000: Of so many replies; None for none.
     """
 
     keeps_argmax: ClassVar[bool] = False
@@ -33,11 +37,19 @@ class Oracle(ABC):
     needs_probabilities: ClassVar[bool] = True
     """Whether it is of no use before a mentor that names nothing but a class."""
 
-    def __init__(self, mentor: Mentor, owner: Owner | None = None, *, budget: PositiveInt | None) -> None:
+    def __init__(
+        self,
+        mentor: Mentor,
+        owner: Owner | None = None,
+        *,
+        budget: PositiveInt | None,
+        price_per_1000: Price = None,
+    ) -> None:
         self.__mentor = mentor
         self.fingerprint = ""
         """Names what replies depend on besides mentor and configuration: networks that were trained for them."""
         self.budget = budget
+        self.price_per_1000 = price_per_1000
         self.asked = 0
         """Images answered in this run so far, to all ranks."""
         self.ledger: Ledger | None = None
@@ -67,7 +79,7 @@ class Oracle(ABC):
         self.asked += together
         if self.ledger is not None:
             self.ledger.note(len(images))
-        return self._reply(self.__mentor(images), images)
+        return self._reply(self.__mentor.queried(images), images)
 
     def recall(self, asked: int) -> None:
         """Take over the count of an earlier process of this run, whose replies were learned or kept."""

@@ -9,7 +9,7 @@ from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
 from mimicbench.oracles.keyed import KeyedNoise
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 
 
@@ -26,6 +26,7 @@ class Perturbed(Oracle):
         epsilon: ε, the largest L1 distance of a reply from the mentor's probabilities.
         seed: The owner's secret, with the image the source of z.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
     """
 
     keeps_argmax = True
@@ -38,8 +39,9 @@ class Perturbed(Oracle):
         epsilon: Annotated[float, Field(ge=0, le=2)],
         seed: Seed,
         budget: PositiveInt | None,
+        price_per_1000: Price = None,
     ) -> None:
-        super().__init__(mentor, owner, budget=budget)
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         self._epsilon = epsilon
         self.__noise = KeyedNoise(seed)
 

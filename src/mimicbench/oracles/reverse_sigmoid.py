@@ -5,7 +5,7 @@ from torch import Tensor
 
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 
 _LEAST = 1e-9  # ART's, too: the logit of 0 is infinite
@@ -27,6 +27,7 @@ class ReverseSigmoid(Oracle):
         beta: β, how far.
         gamma: γ, how steep.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
     """
 
     keeps_argmax = True
@@ -39,8 +40,9 @@ class ReverseSigmoid(Oracle):
         beta: PositiveFloat,
         gamma: PositiveFloat,
         budget: PositiveInt | None,
+        price_per_1000: Price = None,
     ) -> None:
-        super().__init__(mentor, owner, budget=budget)
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         self._beta = beta
         self._gamma = gamma
 

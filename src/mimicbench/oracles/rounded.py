@@ -7,7 +7,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from mimicbench.mentors import Mentor
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 
 
@@ -23,6 +23,7 @@ class Rounded(Oracle):
         owner: What its owner has.
         decimals: d.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
     """
 
     keeps_argmax = True
@@ -34,8 +35,9 @@ class Rounded(Oracle):
         *,
         decimals: Annotated[int, Field(ge=0, le=6)],
         budget: PositiveInt | None,
+        price_per_1000: Price = None,
     ) -> None:
-        super().__init__(mentor, owner, budget=budget)
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         self._scale = float(10**decimals)
 
     def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from mimicbench.counter_rng import Seed
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
 from mimicbench.oracles.keyed import KeyedNoise
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 
 
@@ -22,12 +22,21 @@ class Shuffled(Oracle):
         owner: What its owner has.
         seed: The owner's secret, with the image the source of the order.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
     """
 
     keeps_argmax = True
 
-    def __init__(self, mentor: Mentor, owner: Owner | None = None, *, seed: Seed, budget: PositiveInt | None) -> None:
-        super().__init__(mentor, owner, budget=budget)
+    def __init__(
+        self,
+        mentor: Mentor,
+        owner: Owner | None = None,
+        *,
+        seed: Seed,
+        budget: PositiveInt | None,
+        price_per_1000: Price = None,
+    ) -> None:
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         self.__noise = KeyedNoise(seed)
 
     def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:

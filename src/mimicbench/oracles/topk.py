@@ -7,7 +7,7 @@ from torch import Tensor
 from mimicbench.errors import UserError
 from mimicbench.mentors import Mentor
 from mimicbench.oracles.argmax import with_argmax
-from mimicbench.oracles.oracle import Oracle
+from mimicbench.oracles.oracle import Oracle, Price
 from mimicbench.oracles.owner import Owner
 
 
@@ -21,6 +21,7 @@ class TopK(Oracle):
         owner: What its owner has.
         k: Classes in a reply, at most K.
         budget: Most images that it answers.
+        price_per_1000: Of so many replies.
 
     Raises:
         UserError: There are fewer than k classes.
@@ -28,8 +29,16 @@ class TopK(Oracle):
 
     keeps_argmax = True
 
-    def __init__(self, mentor: Mentor, owner: Owner | None = None, *, k: PositiveInt, budget: PositiveInt | None):
-        super().__init__(mentor, owner, budget=budget)
+    def __init__(
+        self,
+        mentor: Mentor,
+        owner: Owner | None = None,
+        *,
+        k: PositiveInt,
+        budget: PositiveInt | None,
+        price_per_1000: Price = None,
+    ):
+        super().__init__(mentor, owner, budget=budget, price_per_1000=price_per_1000)
         if k > len(mentor.classes):
             raise UserError(f"oracle.k={k}, but the mentor knows {len(mentor.classes)} classes; take at most these.")
         self._k = k
