@@ -22,12 +22,15 @@ class Witness:
 
     Attributes:
         answered: Images that were answered, as bytes, each time that they were.
+        charged: The same, but for requests whose ``Idempotency-Key`` had been answered before.
         headers: Of the inference requests.
         times: When these came.
         most: The largest number of them at a time.
     """
 
     answered: list[bytes] = field(default_factory=list)
+    charged: list[bytes] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
     headers: list[dict[str, str]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     most: int = 0
@@ -121,7 +124,10 @@ def serving(
                 text, raw = text[: len(text) // 2], b""
             if wrong is None or wrong == "late":
                 with lock:
-                    witness.answered += [image.tobytes() for image in images]
+                    seen = [image.tobytes() for image in images]
+                    witness.answered += seen
+                    witness.charged += [] if self.headers["Idempotency-Key"] in witness.keys else seen
+                    witness.keys.add(self.headers["Idempotency-Key"])
             self._send(200, text + raw, {"Inference-Header-Content-Length": str(len(text))} if binary else {})
 
         def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:

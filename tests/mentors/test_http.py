@@ -1,5 +1,8 @@
 """A mentor behind a server of ours that fails in every way."""
 
+import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +22,7 @@ from mimicbench.paths import Paths
 from mimicbench.schema import build
 from tests.making import make_paths
 from tests.mentors.inference_server import Witness, serving
+from tests.mentors.killed_while_asking import images as asked_images
 from tests.standins import FLOAT32, make_task
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -237,3 +241,26 @@ def test_another_output_has_replies_of_its_own() -> None:
         made(url)(IMAGES)
         made(url, io={"output": "label", "range": 1})(IMAGES)
         assert len(witness.answered) == 200
+
+
+def test_a_process_killed_at_twenty_random_moments_pays_for_no_image_twice(tmp_path: Path) -> None:
+    """With a server that answers a request again for nothing; of any other, what is charged twice was in doubt."""
+    with serving(read, metadata=METADATA, slow=0.1) as (url, witness):
+        ran = subprocess.run(
+            [sys.executable, "-m", "tests.mentors.killed_while_asking", url, str(tmp_path), "0"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        account = json.loads(ran.stdout)
+        expected = {image.numpy().tobytes() for image in asked_images()}
+        assert account["killed"] == 20
+        assert Counter(witness.charged) == Counter(dict.fromkeys(expected, 1))
+        assert set(witness.answered) == expected
+        again = len(witness.answered) - len(expected)
+        assert again <= account["in_doubt"]
+        assert account["in_doubt"] > 0
+        assert account["training"] == 1000
+        answers = torch.from_numpy(np.load(tmp_path / "answers.npy"))
+        torch.testing.assert_close(answers, torch.from_numpy(asked_images().flatten(1).numpy() @ WEIGHT).softmax(1))
