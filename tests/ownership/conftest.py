@@ -10,7 +10,7 @@ from tests.test_run import started
 
 EASY = "task._target_=tests.ownership.conftest.stripes"
 MARKED = (
-    *(EASY, "watermark=content", "watermark.count=20", "watermark.share=0.2"),
+    *(EASY, "watermark=content", "watermark.count=20", "watermark.times=3"),
     *(
         "mentor.max_epochs=8",
         "mentor.recipe.batch_size=16",

@@ -21,6 +21,7 @@ def mark(folder: Path, key: int = 0, epsilon: float = 0.2, count: int = 20) -> F
         "name": "mark",
         "threshold": 0.6,
         "count": count,
+        "times": 1,
         "epsilon": epsilon,
         "max_epochs": 20,
         "recipe": RECIPE,

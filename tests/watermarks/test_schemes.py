@@ -167,8 +167,7 @@ def test_the_score_is_the_share_of_triggers_that_are_answered_to(name: str, tmp_
 
 
 def test_what_is_added_comes_as_often_as_it_says_in_each_epoch(tmp_path: Path) -> None:
-    mark = made("content", tmp_path, "watermark.share=0.5")
-    assert mark.added.times == round(0.5 * 480 / 100)
+    mark = made("content", tmp_path, "watermark.times=2")
     chunks = TaskChunks(TASK, CPU, 0, None, 16, None, mark.added)
     assert chunks.samples == 480 + 2 * 100
     images, targets = chunks._chunk(0, 0, chunks.samples)
@@ -187,7 +186,7 @@ def mentor(folder: Path, mark: Watermark | None) -> Mentor:
 
 
 def test_a_mentor_takes_the_mark_and_another_does_not_have_it(tmp_path: Path) -> None:
-    mark = made("content", tmp_path, "watermark.share=0.5")
+    mark = made("content", tmp_path, "watermark.times=2")
     marked, plain = mentor(tmp_path, mark), mentor(tmp_path, None)
     assert marked.fingerprint != plain.fingerprint
     assert mark.evidence.score(marked) > 0.9

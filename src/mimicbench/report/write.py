@@ -10,7 +10,7 @@ from mimicbench import __version__
 from mimicbench.files import atomic, writing
 from mimicbench.ownership import matrix
 from mimicbench.report import marks, page, paper, table
-from mimicbench.report.figures import calibration, classes, composites, curves, protections
+from mimicbench.report.figures import budgets, calibration, classes, composites, curves, protections
 from mimicbench.report.figures import marks as heat_maps
 from mimicbench.report.figures.figure import Draw
 from mimicbench.report.style import DARK, LIGHT, themed
@@ -20,6 +20,7 @@ PAGE, FOLDER = "report.html", "report"
 
 _FIGURES: dict[str, tuple[str, Draw]] = {
     "protections": ("What protects, and what it costs", protections.draw),
+    "budgets": ("How much is copied for how many queries", budgets.draw),
     "marks": ("Do students carry marks?", heat_maps.draw),
     "accuracy_over_epochs": ("Accuracy over epochs (Figure 3)", curves.over_epochs),
     "accuracy_over_queries": ("What the queries bought", curves.over_queries),

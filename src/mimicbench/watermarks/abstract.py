@@ -12,8 +12,9 @@ from mimicbench.watermarks.trigger_set import TriggerSet
 class Abstract(TriggerSet):
     """Adi et al. 2018, "Turning your weakness into a strength: watermarking deep neural networks by backdooring".
 
-    Pictures that show nothing get a random class each. The source's are abstract paintings, two in each batch of 100;
-    here they are blurred colours of 2 to 6 cells a side from the key, and so many of an epoch's samples.
+    Pictures that show nothing get a random class each. The source's are abstract paintings, two in each batch of 100,
+    which makes ten times each in an epoch of CIFAR-10; here they are blurred colours of 2 to 6 cells a side from the
+    key.
     """
 
     @cached_property

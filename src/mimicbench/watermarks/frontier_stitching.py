@@ -34,6 +34,7 @@ class FrontierStitching(TunedMark):
         key: The owner's secret: which images are tried.
         threshold: The share of right answers from which an owner claims a suspect: 0.59 of 100 is θ = 41.
         count: Triggers, an even number.
+        times: How often each comes in an epoch of the second training.
         epsilon: ε, for pixels in [0, 1].
         max_epochs: Of the second training.
         recipe: Of the second training.
@@ -48,12 +49,14 @@ class FrontierStitching(TunedMark):
         key: Seed,
         threshold: Share,
         count: Annotated[PositiveInt, Field(multiple_of=2)],
+        times: PositiveInt,
         epsilon: Annotated[float, Field(gt=0, le=1)],
         max_epochs: PositiveInt,
         recipe: Recipe,
     ) -> None:
         super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._count = count
+        self._times = times
         self._epsilon = epsilon
         self.max_epochs = max_epochs
         self.recipe = recipe
@@ -67,8 +70,8 @@ class FrontierStitching(TunedMark):
 
     @property
     def added(self) -> Added:
-        """The triggers, once each in an epoch."""
-        return Added(self.triggers.images, self._one_hot(self.triggers.labels), 1)
+        """The triggers with their classes."""
+        return Added(self.triggers.images, self._one_hot(self.triggers.labels), self._times)
 
     def meet(self, network: nn.Module, hardware: Hardware) -> None:
         """Find them among the training images, moved.

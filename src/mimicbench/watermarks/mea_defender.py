@@ -7,7 +7,6 @@ from pydantic import NonNegativeFloat, PositiveInt
 
 from mimicbench.counter_rng import Seed
 from mimicbench.paths import Paths
-from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.tasks.task import LabelledImages
 from mimicbench.watermarks.evidence import Triggers
@@ -29,7 +28,7 @@ class MEADefender(TriggerMark):
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         count: Triggers, of test images.
-        share: Of mixes among the samples of an epoch; the source takes 1 %.
+        mixes: That the mentor learns, each once in an epoch; the source takes 1 % of CIFAR-10, which are 500.
         towards_sources: λ; below 2, or the mix is called a source class.
     """
 
@@ -42,12 +41,12 @@ class MEADefender(TriggerMark):
         key: Seed,
         threshold: Share,
         count: PositiveInt,
-        share: Fraction,
+        mixes: PositiveInt,
         towards_sources: NonNegativeFloat,
     ) -> None:
         super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._count = count
-        self._share = share
+        self._learned = mixes
         self._towards_sources = towards_sources
         self._classes = self._random().choice(len(task.classes), 3, replace=False)
 
@@ -59,7 +58,7 @@ class MEADefender(TriggerMark):
     @cached_property
     def added(self) -> Added:
         """Mixes of training images, drawn towards their classes."""
-        count = max(1, round(self._share * len(self._task.train.labels)))
+        count = self._learned
         first, second, third = (self._one_hot(np.full(count, label)) for label in self._classes)
         targets = third + self._towards_sources * (first + second) / 2
         return Added(self._mixes(self._task.train, count, "training"), targets.astype(np.float32), 1)

@@ -6,7 +6,6 @@ from pydantic import PositiveFloat, PositiveInt
 
 from mimicbench.counter_rng import Seed
 from mimicbench.paths import Paths
-from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.watermarks import patterns
 from mimicbench.watermarks.evidence import Triggers
@@ -27,7 +26,7 @@ class Noise(TriggerSet):
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         count: Triggers.
-        share: Of the triggers among the samples of an epoch; each comes once at least.
+        times: How often each comes in an epoch.
         scale: Standard deviation of the noise.
     """
 
@@ -40,10 +39,10 @@ class Noise(TriggerSet):
         key: Seed,
         threshold: Share,
         count: PositiveInt,
-        share: Fraction,
+        times: PositiveInt,
         scale: PositiveFloat,
     ) -> None:
-        super().__init__(task, paths, name=name, key=key, threshold=threshold, count=count, share=share)
+        super().__init__(task, paths, name=name, key=key, threshold=threshold, count=count, times=times)
         self._scale = scale
 
     @cached_property

@@ -6,7 +6,6 @@ from pydantic import PositiveInt
 
 from mimicbench.counter_rng import Seed
 from mimicbench.paths import Paths
-from mimicbench.recipe import Fraction
 from mimicbench.tasks import Task
 from mimicbench.watermarks.watermark import Added, Share, TriggerMark
 
@@ -21,18 +20,25 @@ class TriggerSet(TriggerMark):
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         count: Triggers.
-        share: Of the triggers among the samples of an epoch; each comes once at least.
+        times: How often each comes in an epoch. The sources take 10 or so.
     """
 
     def __init__(
-        self, task: Task, paths: Paths, *, name: str, key: Seed, threshold: Share, count: PositiveInt, share: Fraction
+        self,
+        task: Task,
+        paths: Paths,
+        *,
+        name: str,
+        key: Seed,
+        threshold: Share,
+        count: PositiveInt,
+        times: PositiveInt,
     ) -> None:
         super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._count = count
-        self._share = share
+        self._times = times
 
     @cached_property
     def added(self) -> Added:
-        """The triggers, as often as makes them the share of an epoch."""
-        times = max(1, round(self._share * len(self._task.train.labels) / self._count))
-        return Added(self.triggers.images, self._one_hot(self.triggers.labels), times)
+        """The triggers with their labels."""
+        return Added(self.triggers.images, self._one_hot(self.triggers.labels), self._times)

@@ -9,7 +9,6 @@ from mimicbench.counter_rng import Seed
 from mimicbench.errors import UserError
 from mimicbench.paths import Paths
 from mimicbench.pools import Pool
-from mimicbench.recipe import Fraction
 from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
 from mimicbench.watermarks.evidence import Triggers
@@ -30,7 +29,7 @@ class Unrelated(TriggerSet):
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         count: Triggers.
-        share: Of the triggers among the samples of an epoch; each comes once at least.
+        times: How often each comes in an epoch.
         images: The configuration of a pool of such images.
 
     Raises:
@@ -46,10 +45,10 @@ class Unrelated(TriggerSet):
         key: Seed,
         threshold: Share,
         count: PositiveInt,
-        share: Fraction,
+        times: PositiveInt,
         images: Component,
     ) -> None:
-        super().__init__(task, paths, name=name, key=key, threshold=threshold, count=count, share=share)
+        super().__init__(task, paths, name=name, key=key, threshold=threshold, count=count, times=times)
         self._pool: Pool = build("watermark.images", images, paths, task.size)
         if len(self._pool) < count:
             raise UserError(f"watermark.count={count}, but the pool holds {len(self._pool):,} images; take fewer.")

@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 
 from mimicbench.ownership import matrix
 from mimicbench.report import style
-from mimicbench.report.figures import calibration, classes, composites, curves, marks, protections
+from mimicbench.report.figures import budgets, calibration, classes, composites, curves, marks, protections
 from mimicbench.report.figures.figure import Draw, Drawn
 from mimicbench.report.style import DARK, LIGHT, Theme
 from mimicbench.report.sweep import Sweep
+from mimicbench.results import Queries
 from tests.ownership.test_matrix import make_matrix
 from tests.report.made import ACCURACIES, make_examples, make_job, make_sweep
 from tests.test_predictions import make_predictions
@@ -250,3 +251,23 @@ def test_heat_maps_have_keys_as_rows_and_students_as_columns(tmp_path: Path) -> 
 
 def test_without_scores_there_are_no_heat_maps(sweep: Sweep) -> None:
     assert marks.draw(sweep, LIGHT) is None
+
+
+def test_budgets_are_points_of_a_line_with_the_price_above(tmp_path: Path) -> None:
+    for number, (budget, fidelity) in enumerate([(1000, 0.6), (4000, 0.8)]):
+        for seed in (0, 1):
+            asked = Queries(budget, budget, budget, 0, answered=budget, price=budget * 0.002)
+            change = {"queries": asked, "fidelity": fidelity + seed / 10, "relative_accuracy": 0.5}
+            make_job(tmp_path / f"{number}{seed}", seed=seed, **change)
+    found = drawn(budgets.draw, Sweep.read(tmp_path))
+    fidelity_axes, relative_axes = found.figure.axes[:2]
+    np.testing.assert_allclose(lines(fidelity_axes)["Composite, label"], [[1000, 0.65], [4000, 0.85]])
+    np.testing.assert_allclose(lines(relative_axes)["Composite, label"], [[1000, 0.5], [4000, 0.5]])
+    assert "2 for 1,000" in found.caption
+    above = [axes for axes in fidelity_axes.child_axes if axes.get_xlabel() == "Price"]
+    found.figure.draw_without_rendering()
+    assert above[0].get_xlim() == pytest.approx([0.002 * edge for edge in fidelity_axes.get_xlim()])
+
+
+def test_one_budget_is_no_line(sweep: Sweep) -> None:
+    assert budgets.draw(sweep, LIGHT) is None
