@@ -35,12 +35,13 @@ def _audited(sweep: Path, budget: int, fidelity: float) -> int:
     allowed = jobs[jobs["queries.total"] <= budget]
     if allowed.empty:
         raise UserError(f"No job in {sweep} asked at most {budget:,} images; run one with oracle.budget={budget}.")
-    worst: dict[str, Any] = allowed.sort_values("fidelity").iloc[-1].to_dict()
+    worst: dict[Any, Any] = allowed.sort_values("fidelity").iloc[-1].to_dict()
     too_much = bool(worst["fidelity"] > fidelity)
+    found = f"{worst['fidelity']:.2%} with {worst['queries.total']:,} queries"
     print(
-        f"{'FAILED' if too_much else 'passed'}: {method(worst['attack'])} mimicking of {worst['oracle']} replies reaches a "
-        f"fidelity of {worst['fidelity']:.2%} with {worst['queries.total']:,} queries; at most {fidelity:.2%} is allowed "
-        f"with {budget:,} ({len(allowed)} of {len(jobs)} jobs count)."
+        f"{'FAILED' if too_much else 'passed'}: {method(worst['attack'])} mimicking of {worst['oracle']} replies reaches "
+        f"a fidelity of {found}; at most {fidelity:.2%} is allowed with {budget:,} ({len(allowed)} of {len(jobs)} jobs "
+        "count)."
     )
     return int(too_much)
 
