@@ -40,8 +40,8 @@ def _audited(sweep: Path, budget: int, fidelity: float) -> int:
     found = f"{worst['fidelity']:.2%} with {worst['queries.total']:,} queries"
     print(
         f"{'FAILED' if too_much else 'passed'}: {method(worst['attack'])} mimicking of {worst['oracle']} replies "
-        f"reaches a fidelity of {found}; at most {fidelity:.2%} is allowed with {budget:,} ({len(allowed)} of {len(jobs)} jobs "
-        "count)."
+        f"reaches a fidelity of {found}; at most {fidelity:.2%} is allowed with {budget:,} "
+        f"({len(allowed)} of {len(jobs)} jobs count)."
     )
     return int(too_much)
 
