@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import NullLocator, PercentFormatter
 
 from mimicbench.report.figures.figure import Drawn
 from mimicbench.report.style import Theme, canvas, lines
@@ -34,9 +34,12 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
             told.append(f"{name}: {title.lower()} {mean['mean'].iloc[-1]:.1%} for {mean.index[-1]:,} queries.")
         axes.set(xscale="log", ylabel=title)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ticks = sorted(rows["queries.total"].unique())
+    panels[1].set_xticks(ticks, [f"{count:,.0f}" for count in ticks], minor=False)
+    panels[1].xaxis.set_minor_locator(NullLocator())
     panels[1].set_xlabel("Queries (images answered by the mentor)")
     panels[0].legend(loc="best")
-    priced = _price(panels[0], rows)
+    priced = _price(panels[0], rows, ticks)
     caption = (
         "What an attacker has for a budget: the share of test images on which student and mentor agree, and the "
         f"student's accuracy by the mentor's, for so many queries{priced}. Each point is a student of its own; "
@@ -45,7 +48,7 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
     return Drawn(figure, caption, " ".join(["Two line charts over the number of queries.", *told]))
 
 
-def _price(axes: Axes, rows: pd.DataFrame) -> str:
+def _price(axes: Axes, rows: pd.DataFrame, ticks: list[float]) -> str:
     """Add the price of so many queries above, if all have one; words for the caption."""
     prices = rows["queries.price"]
     asked = rows["queries.answered"]
@@ -60,5 +63,7 @@ def _price(axes: Axes, rows: pd.DataFrame) -> str:
         return prices / each
 
     above = axes.secondary_xaxis("top", functions=(price, count))
+    above.set_xticks([each * count for count in ticks], [f"{each * count:g}" for count in ticks])
+    above.xaxis.set_minor_locator(NullLocator())
     above.set_xlabel("Price")
     return f" (below) and at what price (above; {1000 * each:g} for 1,000)"
