@@ -1,7 +1,7 @@
 """``python -m mimicbench.audit <sweep> --budget 10000 --fidelity 0.9``: a gate for CI.
 
 Exit code 1 if any student of the sweep agrees with its mentor on more than that share of the test images for at most so
-many queries.
+many queries, 2 if the sweep cannot say: a job has not finished, or none asked so many.
 """
 
 import argparse
@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         sys.exit(_audited(options.sweep, options.budget, options.fidelity))
     except UserError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 def _audited(sweep: Path, budget: int, fidelity: float) -> int:
@@ -32,9 +33,16 @@ def _audited(sweep: Path, budget: int, fidelity: float) -> int:
     jobs = results.load(sweep) if sweep.is_dir() else None
     if jobs is None or jobs.empty:
         raise UserError(f"{sweep} holds no finished job; name the folder of a sweep, such as multirun_outputs/….")
+    begun = {file.parents[1] for file in sweep.rglob(".hydra/overrides.yaml")}
+    if unfinished := sorted(begun - set(map(Path, jobs["folder"]))):
+        raise UserError(
+            f"{unfinished[0]} has not finished, and who has not finished has not passed; run the sweep again."
+        )
     allowed = jobs[jobs["queries.total"] <= budget]
-    if allowed.empty:
-        raise UserError(f"No job in {sweep} asked at most {budget:,} images; run one with oracle.budget={budget}.")
+    if not (allowed["queries.total"] == budget).any() or allowed["fidelity"].isna().any():
+        raise UserError(
+            f"No job in {sweep} asked {budget:,} images, so nothing is known of it; set oracle.budget={budget}."
+        )
     worst: dict[Any, Any] = allowed.sort_values("fidelity").iloc[-1].to_dict()
     too_much = bool(worst["fidelity"] > fidelity)
     found = f"{worst['fidelity']:.2%} with {worst['queries.total']:,} queries"

@@ -44,6 +44,7 @@ def serving(
     extensions: tuple[str, ...] = ("binary_tensor_data",),
     metadata: dict[str, Any] | None = None,
     slow: float = 0.0,
+    error: dict[str, str] | None = None,
 ) -> Iterator[tuple[str, Witness]]:
     """Serve one model, named ``reader``.
 
@@ -54,6 +55,7 @@ def serving(
         extensions: What the server says that it can.
         metadata: What it says of the model.
         slow: Seconds that each answer takes.
+        error: What it says where it refuses.
     """
     witness, lock, running, numbers = Witness(), threading.Lock(), [0], iter(range(10**9))
 
@@ -92,7 +94,11 @@ def serving(
                 self.connection.close()
                 return
             if wrong is not None and wrong.isdigit():
-                self._send(int(wrong), b'{"error": "busy"}', {"Retry-After": "0"} if wrong == "429" else {})
+                self._send(
+                    int(wrong),
+                    json.dumps(error or {"error": "busy"}).encode(),
+                    {"Retry-After": "0"} if wrong == "429" else {},
+                )
                 return
             time.sleep(slow)
             end = int(self.headers.get("Inference-Header-Content-Length", len(body)))

@@ -134,6 +134,7 @@ def test_answers_become_distributions() -> None:
         ("logits", torch.zeros(4, 9), "[4, 10] are asked for"),
         ("logits", torch.zeros(3, 10), "[4, 10] are asked for"),
         ("logits", torch.full((4, 10), torch.nan), "not finite"),
+        ("logits", torch.full((4, 10), 0.1), "choose mentor.io.says=probabilities"),
         ("probabilities", torch.ones(4, 10), "choose mentor.io.says=logits"),
         ("probabilities", torch.tensor([[-0.1, 1.1] + [0.0] * 8] * 4), "choose mentor.io.says=logits"),
         ("label", torch.tensor([0, 1, 2, 10]), "not all classes from 0 to 9"),

@@ -20,7 +20,7 @@ from mimicbench.errors import UserError
 from mimicbench.mentors import Mentor
 from mimicbench.schema import build
 from tests.making import make_paths
-from tests.standins import FLOAT32, make_task
+from tests.standins import FLOAT32, make_task, spied
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 TASK = make_task(classes=5)
@@ -87,11 +87,13 @@ def as_script(file: Path, network: nn.Module | None = None) -> Path:
 FORMS: dict[str, Callable[[Path], Path]] = {"onnx": as_onnx, "torch_export": as_pt2, "torchscript": as_script}
 
 
-def made(form: str, file: Path, **io: Any) -> Mentor:
+def made(form: str, file: Path, trust: bool = True, **io: Any) -> Mentor:
     """As its YAML file makes it, with some settings."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         node = compose(f"mentor/{form}")["mentor"]
     node.path = str(file)
+    if "trust" in node:
+        node.trust = trust
     node.io.update(io)
     mentor: Mentor = build("mentor", OmegaConf.to_container(node), TASK, make_paths(file.parent), FLOAT32)
     return mentor
@@ -179,7 +181,13 @@ class Evil:
 
 
 @pytest.mark.parametrize(
-    "inside", ["data/sample_inputs/model.pt", "data/constants/opaque_obj_0", "data/constants/custom_obj_0"]
+    "inside",
+    [
+        "data/sample_inputs/model.pt",
+        "data/constants/opaque_obj_0",
+        "data/constants/opaque_obj_/x",
+        "data/constants/custom_obj_0",
+    ],
 )
 def test_a_program_that_carries_objects_is_refused_and_runs_nothing(inside: str, tmp_path: Path) -> None:
     witness = tmp_path / "ran"
@@ -196,3 +204,12 @@ def test_a_program_that_carries_objects_is_refused_and_runs_nothing(inside: str,
         target.writestr(f"{root}/{inside}", content)
     assert "evil.pt2" in refused("torch_export", evil, range=1, says="logits")
     assert not witness.exists()
+
+
+@pytest.mark.parametrize("form", ["torch_export", "torchscript"])
+def test_a_program_of_a_stranger_is_not_even_loaded(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = FORMS[form](tmp_path / "model")
+    loaded = [spied(monkeypatch, torch.jit, "load"), spied(monkeypatch, torch.export, "load")]
+    with pytest.raises(UserError, match=r"is a program.*mentor\.trust=true"):
+        made(form, file, trust=False, layout="nchw", range=1, says="logits")
+    assert loaded == [[], []]

@@ -92,3 +92,14 @@ def test_metadata_tells_ports() -> None:
     ]
     assert protocol.ports(told) == [Port("x", torch.float32, (None, 3, 32, 32)), Port("y", torch.complex64, None)]
     assert protocol.ports(None) == []
+    for told in ([1], [{"shape": [1]}], [{"name": "x", "shape": 5}]):
+        with pytest.raises(MalformedReplyError):
+            protocol.ports(told)
+    assert protocol.ports([{"name": "x", "datatype": ["FP32"], "shape": []}])[0].dtype is torch.complex64
+
+
+@pytest.mark.parametrize("shape", ["[Infinity]", "[1" + "0" * 400 + "]", "[" * 5000, '{"a": 1}', "5", "null", '"x"'])
+def test_numbers_out_of_all_bounds_are_malformed(shape: str) -> None:
+    body = f'{{"id": "7", "outputs": [{{"name": "y", "datatype": "FP32", "shape": {shape}, "data": [1]}}]}}'.encode()
+    with pytest.raises(MalformedReplyError):
+        answered("7", "y", body, None)

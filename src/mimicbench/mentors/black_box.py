@@ -39,12 +39,12 @@ class BlackBox(Mentor):
     def _asked(self, images: Tensor) -> Tensor:
         count, sent = len(images), self.exchange.filled(self.exchange.put(images))
         try:
-            answers = self._run(sent)
+            answers = self._run(sent)[:count]
         except UserError:
             raise
         except Exception as error:  # each runtime has kinds of its own
             raise UserError(f"The mentor failed on {len(sent)} images: {first_line(error)}.") from None
-        return self.exchange.understood(answers[:count], count)
+        return self.exchange.understood(answers, count)
 
     @abstractmethod
     def _run(self, sent: Tensor) -> Tensor:
@@ -60,6 +60,20 @@ def existing(path: Path) -> Path:
     if not path.is_file():
         raise UserError(f"mentor.path={path} is not a file; give that of the model.")
     return path
+
+
+def trusted(path: Path, trust: bool) -> Path:
+    """The file of a model that is a program.
+
+    Raises:
+        UserError: There is none, or its maker is not trusted.
+    """
+    if not trust:
+        raise UserError(
+            f"mentor.path={path} is a program: loading or asking it may run whatever its maker wrote. Set "
+            "mentor.trust=true if you trust them, or take mentor=onnx."
+        )
+    return existing(path)
 
 
 def first_line(error: Exception) -> str:

@@ -135,9 +135,12 @@ class Exchange:
         answers = answers.float()
         if not answers.isfinite().all():
             raise UserError("The mentor answered with numbers that are not finite; see mentor.io.range.")
+        distributions = answers.min() >= 0 and ((answers.sum(1) - 1).abs() <= _SUM).all()
+        if self.says == "logits" and distributions:
+            raise UserError("The mentor's answers are probabilities already; choose mentor.io.says=probabilities.")
         if self.says == "logits":
             return answers.softmax(1)
-        if answers.min() < 0 or ((answers.sum(1) - 1).abs() > _SUM).any():
+        if not distributions:
             raise UserError(
                 "The mentor's answers are no probabilities: they do not sum to 1; choose mentor.io.says=logits."
             )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from hashlib import blake2b
@@ -29,6 +30,7 @@ from mimicbench.paths import Paths
 from mimicbench.tasks import Task
 
 _AGAIN = (429, 500, 502, 503, 504)
+_NOT_ANSWERED = (429, 503)  # of these: the server says itself that it did nothing
 _MALFORMED = 3  # replies in a row, before a request is given up
 
 
@@ -91,20 +93,25 @@ class Server:
     """
 
     def __init__(self, url: str, model: str, version: str | None, wire: Wire) -> None:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            known = False
+        if not known:
             raise UserError(f"mentor.url={url} is no address; give one such as http://localhost:8000.")
-        if urlsplit(url).username is not None:
-            raise UserError(
-                f"mentor.url holds a password; put the header into the environment as {wire.authorization}."
-            )
+        if parts.username is not None:
+            raise UserError(f"mentor.url holds a password; put the header into the environment: {wire.authorization}.")
         self._url = url.rstrip("/")
         self._model = f"/v2/models/{quote(model, safe='')}" + (
             f"/versions/{quote(version, safe='')}" if version else ""
         )
         self._wire = wire
         self._pace = Pace(wire.per_second)
-        token = os.environ.get(wire.authorization)
-        self._headers = {} if token is None else {"Authorization": token}
+        self._token = os.environ.get(wire.authorization, "").strip()
+        if not all(" " <= letter <= "~" for letter in self._token):
+            raise UserError(f"The environment variable {wire.authorization} holds letters that no header may have.")
+        self._headers = {"Authorization": self._token} if self._token else {}
         self._pool = urllib3.PoolManager(maxsize=wire.in_flight, block=True)
         self._retry = self._policy()
 
@@ -118,10 +125,11 @@ class Server:
 
     def reads_bytes(self) -> bool:
         """Whether it says that tensors may be bytes."""
-        return protocol.BINARY in (self._json("GET", "/v2").get("extensions") or [])
+        extensions = self._json("GET", "/v2").get("extensions")
+        return isinstance(extensions, list) and protocol.BINARY in extensions
 
-    def infer(self, number: str, takes: str, gives: str, images: Tensor, binary: bool) -> tuple[Tensor, int]:
-        """The model's answers to one batch, and how often it was asked again.
+    def infer(self, number: str, takes: str, gives: str, images: Tensor, binary: bool) -> tuple[Tensor, int, int]:
+        """The model's answers to one batch, how often it was asked again, and how often of these after a doubtful end.
 
         A reply that cannot be read is asked for again, three times at most. The request's number goes along as
         ``Idempotency-Key``, for servers that answer the same request twice at the price of once.
@@ -137,29 +145,31 @@ class Server:
             UserError: There is no usable answer.
         """
         message = protocol.request(number, takes, gives, images, binary)
-        retried = 0
+        retried = doubtful = 0
         for left in reversed(range(_MALFORMED)):
             headers = {**message.headers, "Idempotency-Key": number}
             reply = self._sent("POST", f"{self._model}/infer", message.body, headers)
-            retried += len(reply.retries.history) if reply.retries is not None else 0
+            history = reply.retries.history if reply.retries is not None else ()
+            retried += len(history)
+            doubtful += sum(one.status not in _NOT_ANSWERED for one in history)
             try:
                 answers = protocol.answered(number, gives, reply.data, reply.headers.get(protocol.HEADER_LENGTH))
                 if answers.dim() == 0 or len(answers) != len(images):
                     raise MalformedReplyError(f"it answers {list(answers.shape)} to {len(images)} images")
                 if answers.is_floating_point() and not answers.isfinite().all():
                     raise MalformedReplyError("it holds numbers that are not finite")
-                return answers, retried
+                return answers, retried, doubtful
             except MalformedReplyError as error:
                 if not left:
                     raise UserError(f"{self._url} sent {_MALFORMED} replies of no use; of the last, {error}.") from None
-                retried += 1
+                retried, doubtful = retried + 1, doubtful + 1
         raise AssertionError  # the loop returns or raises
 
     def _json(self, method: str, path: str) -> dict[str, Any]:
         reply = self._sent(method, path)
         try:
             found = json.loads(reply.data)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise UserError(f"{self._url}{path} is not answered in the Open Inference Protocol; see mentor.url.")
@@ -185,10 +195,20 @@ class Server:
             reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
             raise UserError(f"{self._url} did not answer in {tries} tries ({type(reason).__name__}).") from None
         if reply.status in _AGAIN:
-            raise UserError(f"{self._url} did not answer in {tries} tries (HTTP {reply.status}{_reason(reply.data)}).")
+            raise UserError(
+                f"{self._url} did not answer in {tries} tries (HTTP {reply.status}{self._reason(reply.data)})."
+            )
         if reply.status != 200:
-            raise UserError(f"{self._url}{path} answers with HTTP {reply.status}{_reason(reply.data)}.")
+            raise UserError(f"{self._url}{path} answers with HTTP {reply.status}{self._reason(reply.data)}.")
         return reply
+
+    def _reason(self, body: bytes) -> str:
+        """What a server says of an error, in a line, without what must not be told."""
+        try:
+            said = str(json.loads(body)["error"]).splitlines()[0][:200]
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+            return ""
+        return f" ({said.replace(self._token, '…') if self._token else said})"
 
     def _policy(self) -> Retry:
         """urllib3's, at the server's pace."""
@@ -263,8 +283,16 @@ class HttpMentor(Mentor):
         """The same, for a student to learn from."""
         return self._answers(images, training=True)
 
-    @torch.no_grad()
     def _answers(self, images: Tensor, training: bool) -> Tensor:
+        try:
+            return self._kept_or_asked(images, training)
+        except sqlite3.Error as error:
+            raise UserError(
+                f"Replies cannot be kept in paths.cache_dir ({error}); make room, or choose another."
+            ) from None
+
+    @torch.no_grad()
+    def _kept_or_asked(self, images: Tensor, training: bool) -> Tensor:
         sent = self._exchange.put(images).cpu()
         names = [blake2b(image, digest_size=16).digest() for image in sent.numpy()]
         first = {name: place for place, name in reversed(list(enumerate(names)))}
@@ -287,12 +315,12 @@ class HttpMentor(Mentor):
         return torch.from_numpy(np.stack([known[name] for name in names])).to(self.device)
 
     def _asked(self, names: list[bytes], sent: Tensor, training: bool) -> dict[bytes, np.ndarray]:
-        number = blake2b(b"".join(names), digest_size=16).hexdigest()
+        number = blake2b(self.fingerprint.encode() + b"".join(names), digest_size=16).hexdigest()
         self._replies.sending(number, len(names))
         filled = self._exchange.filled(sent)
-        answers, retried = self._server.infer(number, *self._ports, filled, self._binary)
+        answers, retried, doubtful = self._server.infer(number, *self._ports, filled, self._binary)
         understood = self._exchange.understood(answers[: len(names)], len(names)).numpy()
-        self._replies.keep(number, names, understood, training=training, retried=retried)
+        self._replies.keep(number, names, understood, training=training, retried=retried, doubtful=doubtful)
         return dict(zip(names, understood, strict=True))
 
 
@@ -304,6 +332,7 @@ def http(
     url: str,
     model: str,
     version: str | None,
+    revision: str | int | None,
     io: ModelIO,
     wire: Wire,
 ) -> HttpMentor:
@@ -316,6 +345,7 @@ def http(
         url: The server's, such as ``http://localhost:8000``.
         model: The model's name there.
         version: Its version; None for the server's choice.
+        revision: Anything, changed when another model answers under the same name, so that kept replies are not used.
         io: What the server does not say of the model's input and output.
         wire: How it is asked.
 
@@ -325,11 +355,15 @@ def http(
     server = Server(url, model, version, wire)
     told = server.metadata()
     place = f"{url}, model {model},"
-    takes = _port(protocol.ports(told.get("inputs")), io.input, "mentor.io.input", place)
-    gives = _port(protocol.ports(told.get("outputs")), io.output, "mentor.io.output", place)
+    try:
+        inputs, outputs = (protocol.ports(told.get(name)) for name in ("inputs", "outputs"))
+    except MalformedReplyError as error:
+        raise UserError(f"{place} is not described in the Open Inference Protocol: {error}.") from None
+    takes = _port(inputs, io.input, "mentor.io.input", place)
+    gives = _port(outputs, io.output, "mentor.io.output", place)
     exchange = settled(io, takes, gives, task.size, len(task.classes), place)
     binary = wire.encoding == "binary" or (wire.encoding == "auto" and server.reads_bytes())
-    named = fingerprint(url, model, version, told, vars(exchange), takes.name, gives.name)
+    named = fingerprint(url.rstrip("/"), model, version, revision, told, vars(exchange), takes.name, gives.name)
     replies = Replies(paths.cache_dir / "replies" / f"{named}.sqlite", str(paths.output_dir.resolve()))
     return HttpMentor(task, hardware.device, server, takes.name, gives.name, binary, wire, exchange, replies, named)
 
@@ -337,12 +371,3 @@ def http(
 def _port(offered: list[Port], wanted: str | None, key: str, place: str) -> Port:
     """One of those that a server tells; a named one is believed where it tells none."""
     return Port(wanted) if wanted is not None and not offered else port(offered, wanted, key, place)
-
-
-def _reason(body: bytes) -> str:
-    """What a server says of an error, in a line."""
-    try:
-        said = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return f" ({str(said).splitlines()[0][:200]})" if said else ""

@@ -94,4 +94,4 @@ def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelI
 
 def _port(one: Any) -> Port:
     shape = tuple(length if isinstance(length, int) and length > 0 else None for length in one.shape)
-    return Port(one.name, _TYPES.get(one.type, torch.complex64), shape)
+    return Port(one.name, _TYPES.get(one.type, torch.complex64), shape or None)  # () where its rank is not known

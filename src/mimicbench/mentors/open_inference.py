@@ -27,6 +27,7 @@ _TYPES: dict[str, torch.dtype] = {
     "INT32": torch.int32,
     "INT64": torch.int64,
 }
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _NAMES = {dtype: name for name, dtype in _TYPES.items()}
 
 
@@ -48,11 +49,20 @@ class Message:
 
 
 def ports(offered: Any) -> list[Port]:
-    """The inputs or outputs in a model's metadata; none where a server tells none."""
+    """The inputs or outputs in a model's metadata; none where a server tells none.
+
+    Raises:
+        MalformedReplyError: It is no such list.
+    """
     found = []
-    for one in offered if isinstance(offered, list) else []:
-        shape = tuple(length if isinstance(length, int) and length > 0 else None for length in one.get("shape") or ())
-        found.append(Port(str(one["name"]), _TYPES.get(one.get("datatype", ""), torch.complex64), shape or None))
+    try:
+        for one in offered if isinstance(offered, list) else []:
+            shape = tuple(
+                length if isinstance(length, int) and length > 0 else None for length in one.get("shape") or ()
+            )
+            found.append(Port(str(one["name"]), _TYPES.get(str(one.get("datatype")), torch.complex64), shape or None))
+    except _UNREADABLE as error:
+        raise MalformedReplyError(f"it cannot be read ({type(error).__name__})") from None
     return found
 
 
@@ -107,7 +117,7 @@ def answered(number: str, gives: str, body: bytes, header_length: str | None) ->
             place += length
     except MalformedReplyError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise MalformedReplyError(f"it cannot be read ({type(error).__name__})") from None
     raise MalformedReplyError(f"it has no output {gives!r}")
 

@@ -31,8 +31,8 @@ class Account:
     Attributes:
         training: Images that were answered to train its student.
         measuring: Images that were answered to measure mentor and student.
-        in_doubt: Images that were sent and never kept, for the process was killed or the server failed: nobody knows
-            whether they were answered.
+        in_doubt: Images of requests that ended without a usable reply, for the process was killed or the server failed:
+            nobody knows whether they were answered, and charged.
         retried: Requests that were sent again.
     """
 
@@ -90,7 +90,14 @@ class Replies:
             self._notes.execute("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (request, images, self._payer))
 
     def keep(
-        self, request: str, images: Sequence[bytes], answers: np.ndarray, *, training: bool, retried: int = 0
+        self,
+        request: str,
+        images: Sequence[bytes],
+        answers: np.ndarray,
+        *,
+        training: bool,
+        retried: int = 0,
+        doubtful: int = 0,
     ) -> None:
         """Keep the replies to a request.
 
@@ -100,6 +107,7 @@ class Replies:
             answers: float32 [N, K].
             training: Whether a student learns from them.
             retried: How often it was sent again.
+            doubtful: How often of these the server may have answered before.
         """
         rows = [
             (image, answer.astype("<f4").tobytes(), self._payer, training)
@@ -114,6 +122,12 @@ class Replies:
                     "INSERT INTO retried VALUES (?, ?) "
                     "ON CONFLICT (payer) DO UPDATE SET requests = requests + excluded.requests",
                     (self._payer, retried),
+                )
+            if doubtful:
+                self._store.execute(
+                    "INSERT INTO lost VALUES (?, ?) "
+                    "ON CONFLICT (payer) DO UPDATE SET images = images + excluded.images",
+                    (self._payer, doubtful * len(rows)),
                 )
 
     def settle(self) -> None:

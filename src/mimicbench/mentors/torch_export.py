@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from mimicbench.errors import UserError
 from mimicbench.fingerprint import file_content, fingerprint
 from mimicbench.hardware import Hardware
-from mimicbench.mentors.black_box import BlackBox, existing, first_line
+from mimicbench.mentors.black_box import BlackBox, first_line, trusted
 from mimicbench.mentors.exchange import Exchange, ModelIO, Port, port, settled
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
@@ -55,22 +55,26 @@ class ExportedMentor(BlackBox):
         return one
 
 
-def torch_export(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelIO) -> ExportedMentor:
+def torch_export(
+    task: Task, paths: Paths, hardware: Hardware, *, path: Path, trust: bool, io: ModelIO
+) -> ExportedMentor:
     """A mentor from a file of ``torch.export``.
 
-    Loading it runs nothing that the file carries: pickled objects other than tensors are refused.
+    PyTorch's loader evaluates expressions of the file, so that its maker must be trusted; pickled objects other than
+    tensors are refused all the same.
 
     Args:
         task: What it does; classes in the order of its outputs.
         paths: Not used.
         hardware: Where it runs.
         path: The file.
+        trust: Whether its maker is trusted, for whoever loads it may run what they wrote.
         io: What the file does not say of its input and output.
 
     Raises:
         UserError: The file is missing, damaged or unsafe, or does not say what it must.
     """
-    program = _loaded(existing(path))
+    program = _loaded(trusted(path, trust))
     signature = program.graph_signature
     takes = port(_ports(program, signature.user_inputs), io.input, "mentor.io.input", path)
     offered = _ports(program, signature.user_outputs)
@@ -84,11 +88,9 @@ def torch_export(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io
 def _loaded(path: Path) -> ExportedProgram:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name.rpartition("/")[2] for name in archive.namelist()]
-        if any(name.startswith(_OBJECTS) for name in names):
-            raise UserError(
-                f"mentor.path={path} holds objects besides tensors and is not loaded, for they could run code."
-            )
+            parts = [part for name in archive.namelist() for part in name.split("/")]
+        if any(part.startswith(_OBJECTS) for part in parts):
+            raise UserError(f"mentor.path={path} holds objects besides tensors and is not loaded.")
         with _tensors_alone(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.export.load(path)
@@ -96,7 +98,7 @@ def _loaded(path: Path) -> ExportedProgram:
         raise
     except Exception as error:  # a damaged file can make the loader fail in any way
         raise UserError(
-            f"mentor.path={path} is no program of torch.export that can be loaded safely: {first_line(error)}."
+            f"mentor.path={path} is no program of torch.export that can be loaded: {first_line(error)}."
         ) from None
 
 

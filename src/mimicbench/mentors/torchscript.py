@@ -10,7 +10,7 @@ from torch import Tensor
 from mimicbench.errors import UserError
 from mimicbench.fingerprint import file_content, fingerprint
 from mimicbench.hardware import Hardware
-from mimicbench.mentors.black_box import BlackBox, existing, first_line
+from mimicbench.mentors.black_box import BlackBox, first_line, trusted
 from mimicbench.mentors.exchange import Exchange, ModelIO, Port, settled
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
@@ -48,16 +48,17 @@ class ScriptMentor(BlackBox):
         return one
 
 
-def torchscript(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelIO) -> ScriptMentor:
+def torchscript(task: Task, paths: Paths, hardware: Hardware, *, path: Path, trust: bool, io: ModelIO) -> ScriptMentor:
     """A mentor from a file of ``torch.jit.save``. It says nothing of shapes, so that the configuration must.
 
-    A TorchScript file is a program, though of tensor operations alone; its loader unpickles no other objects.
+    A TorchScript file is a program that can write files too, so that its maker must be trusted.
 
     Args:
         task: What it does; classes in the order of its outputs.
         paths: Not used.
         hardware: Where it runs.
         path: The file.
+        trust: Whether its maker is trusted, for whoever loads it may run what they wrote.
         io: Of its input and output.
 
     Raises:
@@ -66,7 +67,7 @@ def torchscript(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that TorchScript goes; there are such files
-            program = torch.jit.load(str(existing(path)), map_location=hardware.device).eval()
+            program = torch.jit.load(str(trusted(path, trust)), map_location=hardware.device).eval()
     except UserError:
         raise
     except Exception as error:  # a damaged file can make the loader fail in any way

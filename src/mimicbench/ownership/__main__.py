@@ -93,7 +93,10 @@ def _network(options: argparse.Namespace, owned: Owned) -> dict[str, Any]:
         key, found, value = one.partition("=")
         if not found:
             raise UserError(f"--student {one} is no setting; write it as key=value, such as width=0.5.")
-        network[key] = yaml.safe_load(value)
+        try:
+            network[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"--student {one} is no setting: its value cannot be read.") from None
     return network
 
 

@@ -75,7 +75,8 @@ def dataset_inference(owned: Owned, suspect: Mentor, points: int = 1000, subsets
         "dataset inference",
         effect,
         f"training images look {100 * effect:+.1f} points more like training images than test images do",
-        f"Welch, {len(confidence[0])} and {len(confidence[1])} images, {subsets} subsets combined",
+        f"Welch, {len(confidence[0])} and {len(confidence[1])} images, {subsets} subsets combined; a network "
+        "that was trained on the task's own images by itself is found too",
         p_value,
         gates,
         word,

@@ -8,8 +8,10 @@ from mimicbench.ownership.finding import Finding
 from mimicbench.ownership.owned import Owned
 from mimicbench.ownership.statistics import key_p_value
 from mimicbench.ownership.verdict import LEVEL, TOOK, Gate, close, judged_alone
+from mimicbench.watermarks import TunedMark
 from mimicbench.watermarks.evidence import Evidence, Triggers
 
+_TUNED = "undefined (its triggers are made with the mentor itself, so that no other key can be compared with it)"
 _UNDEFINED = "undefined (the suspect has no layer of the shape that carries the message)"
 
 
@@ -23,19 +25,24 @@ def key_test(
     that has learned one key often sends the triggers of others to the same class, so that a copy of the weights
     themselves has p > 1 / K for K classes; what they score is told too. See :func:`references_needed`.
 
-    A copy of the mentor that was trained on is tried alike, for a test that cannot find the mark there says nothing of
-    others.
+    So that chance differences of two networks are not taken for a mark, what is below the owner's threshold is not
+    detected, whatever its p-value. A copy of the mentor that was trained on is tried alike, for a test that cannot find
+    the mark there says nothing of others. Of marks whose triggers are made with the mentor, no other key is comparable:
+    the test is undefined.
 
     Args:
         owned: The mentor with its mark.
         evidence: Its key.
         suspect: What is tried.
-        keys: How many others; with fewer than 19 nothing can be detected.
+        keys: How many others; with fewer than 18 nothing can be detected.
         references: How many networks without the mark; None for as many as are needed.
     """
     score = evidence.score(suspect)
     if score is None:
         return Finding(evidence.scheme, None, "–", "–", None, [], "undefined", _UNDEFINED)
+    if isinstance(owned.watermark, TunedMark):
+        shown = f"{score:.1%}, {'over' if score >= evidence.threshold else 'below'} the owner's threshold"
+        return Finding(evidence.scheme, score, shown, "–", None, [], "undefined", _TUNED)
     classes = len(owned.task.classes)
     references = references_needed(classes) if references is None else references
     tried = [evidence, *(owned.other_evidence(key) for key in _other_keys(evidence, keys))]
@@ -49,10 +56,10 @@ def key_test(
         close(owned.accuracy, owned.accuracy_of(suspect)),
         Gate(
             f"a fine-tuned copy of the mentor is detected, it shows {in_copy:.1%}, p = {found_in_copy:.2g}",
-            found_in_copy <= LEVEL,
+            found_in_copy <= LEVEL and in_copy >= evidence.threshold,
         ),
     ]
-    word, sentence = judged_alone(p_value, gates)
+    word, sentence = judged_alone(p_value if score >= evidence.threshold else 1.0, gates)
     what = "triggers" if isinstance(evidence, Triggers) else "bits"
     claim = "over" if score >= evidence.threshold else "below"
     without = f"{references} network{'s' if references > 1 else ''} without the mark"

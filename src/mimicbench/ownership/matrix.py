@@ -63,7 +63,12 @@ class Matrix:
         p_value = pairing_p_value(np.array(self.control_scores, dtype=np.float64))
         return [
             Gate(f"the mark took in all {len(self.took)} mentors, it did not in {failed}", not failed),
-            close(float(np.mean(self.mentor_accuracies)), float(np.mean(self.student_accuracies))),
+            close(
+                *max(
+                    zip(self.mentor_accuracies, self.student_accuracies, strict=True),
+                    key=lambda pair: pair[0] - pair[1],
+                )
+            ),
             Gate(f"fine-tuned copies of the mentors are detected, p = {p_value:.2g}", p_value <= LEVEL),
         ]
 

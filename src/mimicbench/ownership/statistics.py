@@ -121,9 +121,9 @@ def most_carriers(found: int, count: int, level: float = 0.95) -> float:
 
 
 def key_p_value(score: float, others: np.ndarray) -> float:
-    """Of a key's score on one student, by what other keys of the same scheme score on it (one-sided).
+    """The rank of a key's score among what keys of the same scheme score on networks without a mark (one-sided).
 
-    Exact if the student knows nothing of the key, for then the key is one among all.
+    Exact where key and network were drawn as these were.
 
     Args:
         score: Of the owner's key.

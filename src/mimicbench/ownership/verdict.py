@@ -39,7 +39,7 @@ def close(mentor: float, student: float) -> Gate:
     """That a student of this accuracy copies a mentor of that one, both from 0 to 1."""
     lost = mentor - student
     told = f"{100 * abs(lost):.1f} points {'below' if lost > 0 else 'above'} the mentor"
-    return Gate(f"the student is at most {100 * CLOSE:g} points below its mentor, it is {told}", lost <= CLOSE)
+    return Gate(f"no student is more than {100 * CLOSE:g} points below its mentor, one is {told}", lost <= CLOSE)
 
 
 @dataclass(frozen=True)

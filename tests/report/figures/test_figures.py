@@ -258,6 +258,7 @@ def test_budgets_are_points_of_a_line_with_the_price_above(tmp_path: Path) -> No
         for seed in (0, 1):
             asked = Queries(budget, budget, budget, 0, answered=budget, price=budget * 0.002)
             change = {"queries": asked, "fidelity": fidelity + seed / 10, "relative_accuracy": 0.5}
+            change |= {"config": {"oracle": {"budget": budget, "price_per_1000": 2.0}}}
             make_job(tmp_path / f"{number}{seed}", seed=seed, **change)
     found = drawn(budgets.draw, Sweep.read(tmp_path))
     fidelity_axes, relative_axes = found.figure.axes[:2]

@@ -49,12 +49,11 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
 
 
 def _price(axes: Axes, rows: pd.DataFrame, ticks: list[float]) -> str:
-    """Add the price of so many queries above, if all have one; words for the caption."""
-    prices = rows["queries.price"]
-    asked = rows["queries.answered"]
-    if prices.isna().any() or (prices <= 0).any() or (asked <= 0).any():
+    """Add above what so many queries cost where none is known yet, if all have one price; words for the caption."""
+    prices = {config["oracle"].get("price_per_1000") for config in rows["config"]}
+    if len(prices) != 1 or not (per_1000 := prices.pop()):
         return ""
-    each = (prices / asked).mean()
+    each = per_1000 / 1000
 
     def price(counts: Any) -> Any:
         return counts * each
