@@ -80,6 +80,8 @@ def test_a_job_killed_at_random_moments_ends_as_if_it_never_was(attack: str, kil
     sent = sum(map(int, (again / "queries.txt").read_text().split()[1:]))
     assert result["queries"].pop("repeated") == sent - result["queries"]["total"]
     assert expected["queries"].pop("repeated") == 0
+    assert result["queries"].pop("answered") == sent
+    assert expected["queries"].pop("answered") == expected["queries"]["total"]
     assert result == expected
     for name, weight in weights_of(once).items():
         assert torch.equal(weight, weights_of(again)[name]), name

@@ -18,7 +18,7 @@ from torch import Tensor
 from mimicbench import job
 from mimicbench import run as module
 from mimicbench.errors import UserError
-from mimicbench.mentors import Mentor
+from mimicbench.mentors import Mentor, NetworkMentor
 from mimicbench.oracles.label import Label
 from mimicbench.oracles.owner import Owner
 from mimicbench.pools import Pool
@@ -79,8 +79,10 @@ def test_the_student_learns_what_the_oracle_replies(
 ) -> None:
     chunks = spied(monkeypatch, Student, "training_step")
     mentors: list[Mentor] = []
-    original = Mentor.__init__
-    monkeypatch.setattr(Mentor, "__init__", lambda self, *given: (mentors.append(self), original(self, *given))[1])
+    original = NetworkMentor.__init__
+    monkeypatch.setattr(
+        NetworkMentor, "__init__", lambda self, *given: (mentors.append(self), original(self, *given))[1]
+    )
     started(cache, tmp_path, f"oracle={oracle}", "trainer.max_epochs=1")
     for _, (images, replies, _), *_ in chunks:
         answers = mentors[0](images)
@@ -293,5 +295,5 @@ def test_a_marked_mentor_is_compared_with_an_unmarked_one(
 
 
 def test_a_mentor_that_is_trained_already_cannot_be_marked(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"leave it out, or mentor\.checkpoint"):
+    with pytest.raises(UserError, match=r"choose watermark=none for one that is there"):
         started(cache, tmp_path, "watermark=noise", "mentor.checkpoint=some.ckpt")
