@@ -122,31 +122,27 @@ def assemble(config: Config) -> Job:
     oracle: Oracle = build("oracle", config.oracle, mentor, Owner(task, config.paths, hardware))
 
     if mentor.names_class_only and oracle.needs_probabilities:
-        raise UserError(
-            f"oracle={config.oracle['name']} needs probabilities, but the mentor names nothing but a class; choose "
-            "oracle=label."
-        )
+        name = config.oracle["name"]
+        raise UserError(f"oracle={name} needs probabilities, but the mentor names a class alone; choose oracle=label.")
 
     images = ResidentImages(task.test.images, hardware.device)
     labels = torch.from_numpy(task.test.labels)
     sharing = SharedCores.of(hardware, config.paths, config.trainer.devices)
+    shaped_by = fingerprint(
+        mentor.fingerprint, oracle.fingerprint, pool.fingerprint, hardware.precision, _shaping(config), versions()
+    )
+    mentor.paid_by(f"{config.paths.output_dir.resolve()} {shaped_by}")
     with sharing:
-        mentor_says = torch.cat([mentor(batch) for batch in images.batches()]).cpu()
+        mentor_says = mentor.answers(images)
     mentor_labels = mentor_says.argmax(1)
     mentor_accuracy = _accuracy(mentor_labels, labels)
-    if not mentor_accuracy:
-        raise UserError("The mentor is right on no test image; see that the classes of mentor and task are the same.")
-    if mentor_accuracy < 1.5 / len(task.classes):
-        _log.warning(
-            "The mentor is right on %.2f %% of the test images, hardly more than chance: what copies it proves little.",
-            100 * mentor_accuracy,
-        )
+    _require_knowledge(mentor_accuracy, len(task.classes))
     mark = None
     if watermark is not None:
         unmarked: Mentor = build("mentor", config.mentor, task, config.paths, hardware)
         with sharing:
-            said = torch.cat([unmarked(batch).argmax(1) for batch in images.batches()]).cpu()
-            mark = marked(watermark, mentor, unmarked, _accuracy(said, labels) - mentor_accuracy)
+            lost = _accuracy(unmarked.answers(images).argmax(1), labels) - mentor_accuracy
+            mark = marked(watermark, mentor, unmarked, lost)
     evaluation = Evaluation(images, labels, mentor_labels, rank)
     attack.attach(oracle, evaluation, hardware.device, _replies(config, mentor, oracle, pool), rank)
 
@@ -155,9 +151,6 @@ def assemble(config: Config) -> Job:
     student = Student(hardware.fast(network), attack.recipe, attack.steps, len(task.classes), hardware.recorder, rank)
     stopwatch = Stopwatch()
     notes = progress.ProgressNotes(config.paths.output_dir, "student")
-    shaped_by = fingerprint(
-        mentor.fingerprint, oracle.fingerprint, pool.fingerprint, hardware.precision, _shaping(config), versions()
-    )
     file, minutes = config.paths.output_dir / CHECKPOINT, config.trainer.checkpoint_minutes
     checkpoints = Checkpoints(file, shaped_by, minutes, described(source))
     if rank.first and checkpoints.resumable is None:  # before there are loggers, which would go on from it
@@ -167,6 +160,17 @@ def assemble(config: Config) -> Job:
     trainer = _trainer(config, hardware, rank, attack.epochs, own)
     parts = (mentor, oracle, attack, student, trainer, stopwatch, sharing, checkpoints, source, rank)
     return Job(config, hardware, *parts, mentor_accuracy, mentor_says, watermark, mark)
+
+
+def _require_knowledge(accuracy: float, classes: int) -> None:
+    """Refuse a mentor that knows nothing of its task, and warn of one that knows little."""
+    if not accuracy:
+        raise UserError("The mentor is right on no test image; see that the classes of mentor and task are the same.")
+    if accuracy < 1.5 / classes:
+        _log.warning(
+            "The mentor is right on %.2f %% of the test images, hardly more than chance: what copies it proves little.",
+            100 * accuracy,
+        )
 
 
 def _accuracy(said: Tensor, labels: Tensor) -> float:

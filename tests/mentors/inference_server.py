@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 Answer = Callable[[np.ndarray], dict[str, np.ndarray]]
 _KINDS = {"FP32": np.float32, "UINT8": np.uint8}
 _NAMES = {"f": "FP32", "i": "INT64"}
+HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
 @dataclass
@@ -36,19 +37,11 @@ class Witness:
     most: int = 0
 
 
-@contextmanager
-def serving(
-    answer: Answer,
-    *,
-    trouble: Callable[[int], str | None] = lambda number: None,
-    extensions: tuple[str, ...] = ("binary_tensor_data",),
-    metadata: dict[str, Any] | None = None,
-    slow: float = 0.0,
-    error: dict[str, str] | None = None,
-) -> Iterator[tuple[str, Witness]]:
-    """Serve one model, named ``reader``.
+@dataclass
+class Behaviour:
+    """How a server answers.
 
-    Args:
+    Attributes:
         answer: Its outputs, by name, for images as they came.
         trouble: What goes wrong with the inference request of a number: a status, ``cut``, ``late``, ``garbage``,
             ``short``, ``nan`` or ``other``; None for nothing.
@@ -57,100 +50,131 @@ def serving(
         slow: Seconds that each answer takes.
         error: What it says where it refuses.
     """
-    witness, lock, running, numbers = Witness(), threading.Lock(), [0], iter(range(10**9))
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    answer: Answer
+    trouble: Callable[[int], str | None] = lambda number: None
+    extensions: tuple[str, ...] = ("binary_tensor_data",)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    slow: float = 0.0
+    error: dict[str, str] = field(default_factory=lambda: {"error": "busy"})
 
-        def log_message(self, *_: Any) -> None:
-            pass
 
-        def do_GET(self) -> None:
-            if self.path == "/v2":
-                self._send(200, json.dumps({"name": "test", "extensions": list(extensions)}).encode())
-            elif self.path == "/v2/models/reader":
-                self._send(200, json.dumps(metadata or {}).encode())
-            else:
-                self._send(404, json.dumps({"error": "no such model"}).encode())
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            with lock:
-                number = next(numbers)
-                witness.headers.append(dict(self.headers))
-                witness.times.append(time.monotonic())
-                running[0] += 1
-                witness.most = max(witness.most, running[0])
-            try:
-                self._infer(body, trouble(number))
-            finally:
-                with lock:
-                    running[0] -= 1
+    protocol_version = "HTTP/1.1"
+    server: "Reader"
 
-        def _infer(self, body: bytes, wrong: str | None) -> None:
-            if wrong == "late":
-                time.sleep(1.0)
-            if wrong == "cut":
-                self.connection.close()
-                return
-            if wrong is not None and wrong.isdigit():
-                self._send(
-                    int(wrong),
-                    json.dumps(error or {"error": "busy"}).encode(),
-                    {"Retry-After": "0"} if wrong == "429" else {},
-                )
-                return
-            time.sleep(slow)
-            end = int(self.headers.get("Inference-Header-Content-Length", len(body)))
-            head = json.loads(body[:end])
-            (put,) = head["inputs"]
-            kind = _KINDS[put["datatype"]]
-            binary = "data" not in put
-            values = np.frombuffer(body[end:], kind) if binary else np.array(put["data"], kind)
-            images = values.reshape(put["shape"])
-            outputs = answer(images)
-            if wrong == "short":
-                outputs = {name: one[:-1] for name, one in outputs.items()}
-            if wrong == "nan":
-                outputs = {
-                    name: np.full_like(one, np.nan) if one.dtype.kind == "f" else one for name, one in outputs.items()
-                }
-            rows, raw = [], b""
-            for name, one in outputs.items():
-                row: dict[str, Any] = {"name": name, "shape": list(one.shape), "datatype": _NAMES[one.dtype.kind]}
-                if binary:
-                    row["parameters"] = {"binary_data_size": one.nbytes}
-                    raw += one.tobytes()
-                else:
-                    row["data"] = one.ravel().tolist()
-                rows.append(row)
-            number = "another" if wrong == "other" else head["id"]
-            text = json.dumps({"model_name": "reader", "id": number, "outputs": rows}).encode()
-            if wrong == "garbage":
-                text, raw = text[: len(text) // 2], b""
-            if wrong is None or wrong == "late":
-                with lock:
-                    seen = [image.tobytes() for image in images]
-                    witness.answered += seen
-                    witness.charged += [] if self.headers["Idempotency-Key"] in witness.keys else seen
-                    witness.keys.add(self.headers["Idempotency-Key"])
-            self._send(200, text + raw, {"Inference-Header-Content-Length": str(len(text))} if binary else {})
+    def log_message(self, *_: Any) -> None:
+        pass
 
-        def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-            try:
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-            except OSError:
-                pass  # the client has gone
+    def do_GET(self) -> None:
+        found = {
+            "/v2": {"name": "test", "extensions": list(self.server.behaviour.extensions)},
+            "/v2/models/reader": self.server.behaviour.metadata,
+        }.get(self.path)
+        self._send(404 if found is None else 200, json.dumps(found or {"error": "no such model"}).encode())
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with self.server.counted(dict(self.headers)) as number:
+            self._infer(body, self.server.behaviour.trouble(number))
+
+    def _infer(self, body: bytes, wrong: str | None) -> None:
+        if wrong == "late":
+            time.sleep(1.0)
+        if wrong == "cut":
+            self.connection.close()
+            return
+        if wrong is not None and wrong.isdigit():
+            later = {"Retry-After": "0"} if wrong == "429" else {}
+            self._send(int(wrong), json.dumps(self.server.behaviour.error).encode(), later)
+            return
+        time.sleep(self.server.behaviour.slow)
+        end = int(self.headers.get(HEADER_LENGTH, len(body)))
+        head = json.loads(body[:end])
+        (put,) = head["inputs"]
+        kind = _KINDS[put["datatype"]]
+        binary = "data" not in put
+        images = (np.frombuffer(body[end:], kind) if binary else np.array(put["data"], kind)).reshape(put["shape"])
+        outputs = self.server.behaviour.answer(images)
+        if wrong == "short":
+            outputs = {name: one[:-1] for name, one in outputs.items()}
+        if wrong == "nan":
+            outputs = {name: one * np.float32("nan") for name, one in outputs.items() if one.dtype.kind == "f"}
+        text, raw = encoded(outputs, "another" if wrong == "other" else head["id"], binary)
+        if wrong == "garbage":
+            text, raw = text[: len(text) // 2], b""
+        if wrong in (None, "late"):
+            self.server.note(images, self.headers["Idempotency-Key"])
+        self._send(200, text + raw, {HEADER_LENGTH: str(len(text))} if binary else {})
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        with suppress(OSError):  # the client has gone
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+
+def encoded(outputs: dict[str, np.ndarray], number: str, binary: bool) -> tuple[bytes, bytes]:
+    """The JSON of a reply, and the bytes that follow it."""
+    rows, raw = [], b""
+    for name, one in outputs.items():
+        row: dict[str, Any] = {"name": name, "shape": list(one.shape), "datatype": _NAMES[one.dtype.kind]}
+        if binary:
+            row["parameters"] = {"binary_data_size": one.nbytes}
+            raw += one.tobytes()
+        else:
+            row["data"] = one.ravel().tolist()
+        rows.append(row)
+    return json.dumps({"model_name": "reader", "id": number, "outputs": rows}).encode(), raw
+
+
+class Reader(ThreadingHTTPServer):
+    """Serves one model, named ``reader``."""
+
+    daemon_threads = True
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.behaviour = behaviour
+        self.witness = Witness()
+        self._lock = threading.Lock()
+        self._running = 0
+
+    @contextmanager
+    def counted(self, headers: dict[str, str]) -> Iterator[int]:
+        """Note an inference request while it is carried out; its number."""
+        with self._lock:
+            number = len(self.witness.times)
+            self.witness.headers.append(headers)
+            self.witness.times.append(time.monotonic())
+            self._running += 1
+            self.witness.most = max(self.witness.most, self._running)
+        try:
+            yield number
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    def note(self, images: np.ndarray, key: str) -> None:
+        """Note images that are answered."""
+        seen = [image.tobytes() for image in images]
+        with self._lock:
+            self.witness.answered += seen
+            self.witness.charged += [] if key in self.witness.keys else seen
+            self.witness.keys.add(key)
+
+
+@contextmanager
+def serving(answer: Answer, **behaviour: Any) -> Iterator[tuple[str, Witness]]:
+    """A server's address and what it sees, while it runs; arguments as of :class:`Behaviour`."""
+    server = Reader(Behaviour(answer, **behaviour))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", witness
+        yield f"http://127.0.0.1:{server.server_port}", server.witness
     finally:
         server.shutdown()
         server.server_close()

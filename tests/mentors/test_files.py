@@ -213,3 +213,15 @@ def test_a_program_of_a_stranger_is_not_even_loaded(form: str, tmp_path: Path, m
     with pytest.raises(UserError, match=r"is a program.*mentor\.trust=true"):
         made(form, file, trust=False, layout="nchw", range=1, says="logits")
     assert loaded == [[], []]
+
+
+def test_a_program_of_two_inputs_is_refused(tmp_path: Path) -> None:
+    class Both(Small):
+        def forward(self, images: Tensor, more: Tensor) -> Tensor:  # type: ignore[override]
+            return super().forward(images + more)
+
+    torch.export.save(torch.export.export(Both(), (IMAGES, IMAGES)), tmp_path / "both.pt2")
+    said = refused("torch_export", tmp_path / "both.pt2", range=1, says="logits")
+    assert (
+        "'images' float32 [7, 3, 32, 32]; 'more' float32 [7, 3, 32, 32]; only programs that take images alone" in said
+    )

@@ -186,20 +186,25 @@ def test_no_more_requests_are_sent_a_second_than_allowed() -> None:
         assert max(witness.times) - min(witness.times) >= 12 / 20
 
 
+@pytest.mark.parametrize("filling", ["", "x" * 190])  # what a server says is cut off, but not within a secret
 @pytest.mark.parametrize("secret", ["Bearer 0123456789abcdef", "Bearer 0123456789abcdef\n"])
 def test_the_authorization_is_sent_and_never_told(
-    secret: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    secret: str,
+    filling: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("MIMICBENCH_AUTHORIZATION", secret)
     caplog.set_level("DEBUG")
-    echo = {"error": f"{secret.strip()} is not known here"}
+    echo = {"error": f"{filling}{secret.strip()} is not known here"}
     with serving(read, metadata=METADATA, trouble=lambda _: "403", error=echo) as (url, witness):
         sentence = refused(url)
         assert {one["Authorization"] for one in witness.headers} == {secret.strip()}
     said = capsys.readouterr()
-    assert "… is not known here" in sentence
+    assert f"{filling}…" in sentence
     for told in (sentence, caplog.text, said.out, said.err):
-        assert "0123456789abcdef" not in told
+        assert "Bearer" not in told
 
 
 def test_an_authorization_that_no_header_may_have_is_not_told_either(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,3 +291,24 @@ def test_another_revision_is_asked_again_and_a_slash_more_is_the_same_server() -
         assert len(witness.answered) == 100
         made(url, revision=2)(IMAGES)
         assert len(witness.answered) == 200
+
+
+def test_replies_are_kept_as_they_came() -> None:
+    with serving(read, metadata=METADATA) as (url, witness):
+        with pytest.raises(UserError, match=r"choose mentor\.io\.says=logits"):
+            made(url, io={"output": "logits", "range": 1, "says": "probabilities"})(IMAGES)
+        assert len(witness.answered) == 100
+        torch.testing.assert_close(made(url)(IMAGES), EXPECTED)  # what was meant
+        assert once_each(witness)
+
+
+def test_each_job_has_an_account_of_its_own() -> None:
+    with serving(read, metadata=METADATA) as (url, _):
+        mentor = made(url)
+        mentor.paid_by("one")
+        mentor(IMAGES[:10])
+        mentor.queried(IMAGES[:30])
+        assert mentor.account == Account(training=20, measuring=10, in_doubt=0, retried=0)
+        mentor.paid_by("two")
+        mentor.queried(IMAGES)
+        assert mentor.account == Account(training=70, measuring=0, in_doubt=0, retried=0)

@@ -11,6 +11,12 @@ from mimicbench.errors import UserError
 from mimicbench.mentors.replies import Account, Replies
 
 
+def of_job(file: Path, payer: str) -> Replies:
+    store = Replies(file)
+    store.payer = payer
+    return store
+
+
 def named(*numbers: int) -> list[bytes]:
     return [number.to_bytes(16, "big") for number in numbers]
 
@@ -25,15 +31,15 @@ def paid(store: Replies, *numbers: int, training: bool = True, retried: int = 0)
 
 
 def test_what_is_kept_is_found_by_another_process(tmp_path: Path) -> None:
-    paid(Replies(tmp_path / "a.sqlite", "one"), 3, 1, 2)
-    found = Replies(tmp_path / "a.sqlite", "two").find(named(1, 2, 4))
+    paid(of_job(tmp_path / "a.sqlite", "one"), 3, 1, 2)
+    found = of_job(tmp_path / "a.sqlite", "two").find(named(1, 2, 4))
     assert found.keys() == set(named(1, 2))
     np.testing.assert_array_equal(found[named(2)[0]], answers(2)[0])
 
 
 @given(st.lists(st.lists(st.integers(0, 2000), unique=True, max_size=600), max_size=4))
 def test_a_store_is_a_dictionary(tmp_path_factory: pytest.TempPathFactory, requests: list[list[int]]) -> None:
-    store = Replies(tmp_path_factory.mktemp("store") / "a.sqlite", "job")
+    store = of_job(tmp_path_factory.mktemp("store") / "a.sqlite", "job")
     known = {}
     for request in requests:
         paid(store, *request)
@@ -45,7 +51,7 @@ def test_a_store_is_a_dictionary(tmp_path_factory: pytest.TempPathFactory, reque
 
 
 def test_each_job_pays_for_what_it_asked_first(tmp_path: Path) -> None:
-    first, second = (Replies(tmp_path / "a.sqlite", name) for name in ("one", "two"))
+    first, second = (of_job(tmp_path / "a.sqlite", name) for name in ("one", "two"))
     paid(first, 1, 2, 3, retried=2)
     paid(first, 4, training=False, retried=1)
     paid(second, 5, 1)
@@ -54,10 +60,10 @@ def test_each_job_pays_for_what_it_asked_first(tmp_path: Path) -> None:
 
 
 def test_what_was_sent_and_never_kept_is_in_doubt(tmp_path: Path) -> None:
-    killed = Replies(tmp_path / "a.sqlite", "one")
+    killed = of_job(tmp_path / "a.sqlite", "one")
     killed.sending("a", 64)
     killed.sending("b", 8)
-    again = Replies(tmp_path / "a.sqlite", "two")
+    again = of_job(tmp_path / "a.sqlite", "two")
     with again.alone():
         again.settle()
         again.settle()
@@ -68,11 +74,11 @@ def test_what_was_sent_and_never_kept_is_in_doubt(tmp_path: Path) -> None:
 def test_a_file_that_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "a.sqlite").write_bytes(b"something else entirely, and long enough to be looked at" * 100)
     with pytest.raises(UserError, match="cannot be used"):
-        Replies(tmp_path / "a.sqlite", "job")
+        of_job(tmp_path / "a.sqlite", "job")
 
 
 def test_answers_are_stored_as_little_endian_floats(tmp_path: Path) -> None:
-    paid(Replies(tmp_path / "a.sqlite", "job"), 7)
+    paid(of_job(tmp_path / "a.sqlite", "job"), 7)
     ((image, answer),) = sqlite3.connect(tmp_path / "a.sqlite").execute("SELECT image, answer FROM replies")
     assert image == named(7)[0]
     assert answer == np.array([7, 0.5], dtype="<f4").tobytes()
@@ -80,7 +86,7 @@ def test_answers_are_stored_as_little_endian_floats(tmp_path: Path) -> None:
 
 def test_a_reply_costs_microseconds(tmp_path: Path) -> None:
     """Some 10 µs in requests of 64; 1 ms is the alarm, on any disk."""
-    store = Replies(tmp_path / "a.sqlite", "job")
+    store = of_job(tmp_path / "a.sqlite", "job")
     begun = time.perf_counter()
     for start in range(0, 6400, 64):
         paid(store, *range(start, start + 64))

@@ -77,7 +77,9 @@ def test_a_mentor_without_a_mark_is_told_apart_by_its_data_alone(
     )
 
 
-def test_every_key_of_a_sweep_is_scored_on_every_student(marked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_key_of_a_sweep_is_scored_on_every_student(
+    marked: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
     said = told(capsys, str(marked))
     assert "content" in said
     (found,) = matrix.read(marked)
@@ -88,9 +90,27 @@ def test_every_key_of_a_sweep_is_scored_on_every_student(marked: Path, capsys: p
         assert found.scores[key][key] == result["watermark"]["student_score"]
         assert found.mentor_scores[key] == result["watermark"]["mentor_score"]
         assert found.student_accuracies[key] == result["student_accuracy"]
+    scratch = tmp_path_factory.mktemp("scratch")
+    first, second = (Owned.of(marked / name, scratch) for name in ("0", "1"))
+    student = second.suspect(marked / "1" / "last.ckpt", second.config.student)
+    assert found.scores[0][1] == first.evidence().score(student)  # a row is a key's
     assert np.diagonal(found.control_scores).min() >= 0.5  # fine-tuned copies carry the marks
     assert found.verdict is not None
     assert found.verdict.word == "inconclusive"  # the students are no copies
+
+
+def test_jobs_without_a_checkpoint_or_a_key_are_named_and_left_out(
+    marked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = tmp_path / "sweep"
+    shutil.copytree(marked, sweep)
+    (sweep / "1" / "last.ckpt").unlink()
+    (sweep / "3" / FILE).unlink()
+    main([str(sweep)])
+    said = capsys.readouterr().err
+    assert "1 is left out: suspect=" in said
+    assert "3 is left out: " in said
+    assert [one.keys for one in matrix.read(sweep)] == [[0, 2]]
 
 
 def test_a_folder_without_marks_has_nothing_to_score(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A mentor that is not ours: something takes numbers and gives numbers."""
 
-from abc import abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -19,36 +19,41 @@ class BlackBox(Mentor):
     Args:
         task: What it does; its classes are the task's, in their order.
         device: Where images come from and answers go.
+        run: What the model makes of a batch, as :meth:`Exchange.put` gives it; its first dimension is the batch's.
         exchange: The model's language.
         fingerprint: Names the model and the language.
     """
 
-    def __init__(self, task: Task, device: torch.device, exchange: Exchange, fingerprint: str) -> None:
+    def __init__(
+        self,
+        task: Task,
+        device: torch.device,
+        run: Callable[[Tensor], Tensor],
+        exchange: Exchange,
+        fingerprint: str,
+    ) -> None:
         self.classes = task.classes
         self.device = device
-        self.exchange = exchange
+        self._run = run
+        self._exchange = exchange
         self.fingerprint = fingerprint
         self.names_class_only = exchange.says == "label"
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """What the model answers, as probabilities."""
-        size = self.exchange.batch or answered_at_once(images.device)
+        size = self._exchange.batch or answered_at_once(images.device)
         return torch.cat([self._asked(batch) for batch in images.split(size)]).to(self.device)
 
     def _asked(self, images: Tensor) -> Tensor:
-        count, sent = len(images), self.exchange.filled(self.exchange.put(images))
+        count, sent = len(images), self._exchange.filled(self._exchange.put(images))
         try:
             answers = self._run(sent)[:count]
         except UserError:
             raise
         except Exception as error:  # each runtime has kinds of its own
             raise UserError(f"The mentor failed on {len(sent)} images: {first_line(error)}.") from None
-        return self.exchange.understood(answers, count)
-
-    @abstractmethod
-    def _run(self, sent: Tensor) -> Tensor:
-        """What the model makes of a batch, as :meth:`Exchange.put` gives it; its first dimension is the batch's."""
+        return self._exchange.understood(answers, count)
 
 
 def existing(path: Path) -> Path:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mimicbench.mentors.replies import Account
+from mimicbench.resident import ResidentImages
 
 
 class Mentor(ABC):
@@ -24,6 +25,13 @@ class Mentor(ABC):
     fingerprint: str
     names_class_only: bool = False
     network: nn.Module | None = None
+
+    def answers(self, images: ResidentImages) -> Tensor:
+        """To a whole set of images: float32 [N, K], on the CPU."""
+        return torch.cat([self(batch) for batch in images.batches()]).cpu()
+
+    def paid_by(self, job: str) -> None:  # noqa: B027 (most cost nothing)
+        """Say which job is charged from now on, where replies cost money."""
 
     @property
     def account(self) -> Account | None:

@@ -10,7 +10,7 @@ from mimicbench.errors import UserError
 from mimicbench.fingerprint import file_content, fingerprint
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.black_box import BlackBox, existing, first_line
-from mimicbench.mentors.exchange import Exchange, ModelIO, Port, port, settled
+from mimicbench.mentors.exchange import ModelIO, Port, port, settled
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
 
@@ -24,41 +24,10 @@ _TYPES = {
 }
 
 
-class OnnxMentor(BlackBox):
-    """Runs with ONNX Runtime: on the GPU where the job runs there and the runtime can, else on the CPU.
-
-    Args:
-        task: What it does.
-        device: Where the job runs.
-        session: An ``onnxruntime.InferenceSession``.
-        takes: Name of the input.
-        gives: Name of the output.
-        exchange: The model's language.
-        fingerprint: Names model and language.
-    """
-
-    def __init__(
-        self,
-        task: Task,
-        device: torch.device,
-        session: Any,
-        takes: str,
-        gives: str,
-        exchange: Exchange,
-        fingerprint: str,
-    ) -> None:
-        super().__init__(task, device, exchange, fingerprint)
-        self._session = session
-        self._takes = takes
-        self._gives = gives
-
-    def _run(self, sent: Tensor) -> Tensor:
-        (answers,) = self._session.run([self._gives], {self._takes: sent.cpu().numpy()})
-        return torch.from_numpy(answers)
-
-
-def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelIO) -> OnnxMentor:
+def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelIO) -> BlackBox:
     """A mentor from an ONNX file; needs ``pip install 'mimicbench[onnx]'``.
+
+    It runs with ONNX Runtime, on the GPU where the job runs there and the runtime can, else on the CPU.
 
     Args:
         task: What it does; classes in the order of its outputs.
@@ -89,7 +58,12 @@ def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelI
     gives = port([_port(one) for one in session.get_outputs()], io.output, "mentor.io.output", path)
     exchange = settled(io, takes, gives, task.size, len(task.classes), path)
     named = fingerprint(file_content(file), vars(exchange), takes.name, gives.name, session.get_providers())
-    return OnnxMentor(task, hardware.device, session, takes.name, gives.name, exchange, named)
+
+    def run(sent: Tensor) -> Tensor:
+        (answers,) = session.run([gives.name], {takes.name: sent.cpu().numpy()})
+        return torch.from_numpy(answers)
+
+    return BlackBox(task, hardware.device, run, exchange, named)
 
 
 def _port(one: Any) -> Port:

@@ -51,14 +51,14 @@ class Replies:
 
     Args:
         file: Of this mentor and mode.
-        payer: Names the job; its replies are counted.
 
     Raises:
         UserError: The file cannot be written, or is no such store.
     """
 
-    def __init__(self, file: Path, payer: str) -> None:
-        self._payer = payer
+    def __init__(self, file: Path) -> None:
+        self.payer = ""
+        """Names the job that is charged."""
         self._lock = threading.Lock()
         self._alone = FileLock(file.with_suffix(".lock"))
         with writing(file.parent, "paths.cache_dir"):
@@ -87,7 +87,7 @@ class Replies:
     def sending(self, request: str, images: int) -> None:
         """Note a request that is about to be sent."""
         with self._lock:
-            self._notes.execute("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (request, images, self._payer))
+            self._notes.execute("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (request, images, self.payer))
 
     def keep(
         self,
@@ -110,7 +110,7 @@ class Replies:
             doubtful: How often of these the server may have answered before.
         """
         rows = [
-            (image, answer.astype("<f4").tobytes(), self._payer, training)
+            (image, answer.astype("<f4").tobytes(), self.payer, training)
             for image, answer in zip(images, answers, strict=True)
         ]
         with self._lock, self._store:
@@ -121,13 +121,13 @@ class Replies:
                 self._store.execute(
                     "INSERT INTO retried VALUES (?, ?) "
                     "ON CONFLICT (payer) DO UPDATE SET requests = requests + excluded.requests",
-                    (self._payer, retried),
+                    (self.payer, retried),
                 )
             if doubtful:
                 self._store.execute(
                     "INSERT INTO lost VALUES (?, ?) "
                     "ON CONFLICT (payer) DO UPDATE SET images = images + excluded.images",
-                    (self._payer, doubtful * len(rows)),
+                    (self.payer, doubtful * len(rows)),
                 )
 
     def settle(self) -> None:
@@ -146,11 +146,11 @@ class Replies:
         with self._lock:
             paid = dict(
                 self._store.execute(
-                    "SELECT training, COUNT(*) FROM replies WHERE payer = ? GROUP BY training", (self._payer,)
+                    "SELECT training, COUNT(*) FROM replies WHERE payer = ? GROUP BY training", (self.payer,)
                 ).fetchall()
             )
-            lost = self._store.execute("SELECT images FROM lost WHERE payer = ?", (self._payer,)).fetchone()
-            again = self._store.execute("SELECT requests FROM retried WHERE payer = ?", (self._payer,)).fetchone()
+            lost = self._store.execute("SELECT images FROM lost WHERE payer = ?", (self.payer,)).fetchone()
+            again = self._store.execute("SELECT requests FROM retried WHERE payer = ?", (self.payer,)).fetchone()
         return Account(paid.get(1, 0), paid.get(0, 0), lost[0] if lost else 0, again[0] if again else 0)
 
 

@@ -16,7 +16,7 @@ from mimicbench.errors import UserError
 from mimicbench.fingerprint import file_content, fingerprint
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.black_box import BlackBox, first_line, trusted
-from mimicbench.mentors.exchange import Exchange, ModelIO, Port, port, settled
+from mimicbench.mentors.exchange import ModelIO, Port, port, settled
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
 
@@ -24,40 +24,7 @@ _TENSORS_ALONE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 _OBJECTS = ("custom_obj_", "opaque_obj_")  # constants that PyTorch unpickles without a question
 
 
-class ExportedMentor(BlackBox):
-    """Runs the program of a file.
-
-    Args:
-        task: What it does.
-        device: Where it runs.
-        program: Images to a tensor, or several.
-        gives: Which of them answers, counted from 0.
-        exchange: The model's language.
-        fingerprint: Names model and language.
-    """
-
-    def __init__(
-        self,
-        task: Task,
-        device: torch.device,
-        program: torch.nn.Module,
-        gives: int,
-        exchange: Exchange,
-        fingerprint: str,
-    ) -> None:
-        super().__init__(task, device, exchange, fingerprint)
-        self._program = program
-        self._gives = gives
-
-    def _run(self, sent: Tensor) -> Tensor:
-        answers: Any = self._program(sent)
-        one: Tensor = answers if isinstance(answers, Tensor) else _tensors(answers)[self._gives]
-        return one
-
-
-def torch_export(
-    task: Task, paths: Paths, hardware: Hardware, *, path: Path, trust: bool, io: ModelIO
-) -> ExportedMentor:
+def torch_export(task: Task, paths: Paths, hardware: Hardware, *, path: Path, trust: bool, io: ModelIO) -> BlackBox:
     """A mentor from a file of ``torch.export``.
 
     PyTorch's loader evaluates expressions of the file, so that its maker must be trusted; pickled objects other than
@@ -76,13 +43,22 @@ def torch_export(
     """
     program = _loaded(trusted(path, trust))
     signature = program.graph_signature
-    takes = port(_ports(program, signature.user_inputs), io.input, "mentor.io.input", path)
+    inputs = _ports(program, signature.user_inputs)
+    if len(inputs) != 1:
+        raise UserError(
+            f"{path} takes {'; '.join(map(str, inputs))}; only programs that take images alone are supported."
+        )
+    (takes,) = inputs
     offered = _ports(program, signature.user_outputs)
     gives = port(offered, io.output, "mentor.io.output", path)
     exchange = settled(io, takes, gives, task.size, len(task.classes), path)
     named = fingerprint(file_content(path), vars(exchange), takes.name, gives.name, hardware.device.type)
-    module = program.module().to(hardware.device)
-    return ExportedMentor(task, hardware.device, module, offered.index(gives), exchange, named)
+    module, place = program.module().to(hardware.device), offered.index(gives)
+
+    def run(sent: Tensor) -> Tensor:
+        return _tensors(module(sent))[place]
+
+    return BlackBox(task, hardware.device, run, exchange, named)
 
 
 def _loaded(path: Path) -> ExportedProgram:

@@ -11,44 +11,12 @@ from mimicbench.errors import UserError
 from mimicbench.fingerprint import file_content, fingerprint
 from mimicbench.hardware import Hardware
 from mimicbench.mentors.black_box import BlackBox, first_line, trusted
-from mimicbench.mentors.exchange import Exchange, ModelIO, Port, settled
+from mimicbench.mentors.exchange import ModelIO, Port, settled
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
 
 
-class ScriptMentor(BlackBox):
-    """Runs the program of a file.
-
-    Args:
-        task: What it does.
-        device: Where it runs.
-        program: Images to a tensor, a sequence of them, or a dictionary.
-        gives: Which of them answers: its name, or its number from 0; None for the only one.
-        exchange: The model's language.
-        fingerprint: Names model and language.
-    """
-
-    def __init__(
-        self, task: Task, device: torch.device, program: Any, gives: str | None, exchange: Exchange, fingerprint: str
-    ) -> None:
-        super().__init__(task, device, exchange, fingerprint)
-        self._program = program
-        self._gives = gives
-
-    def _run(self, sent: Tensor) -> Tensor:
-        answers: Any = self._program(sent)
-        if isinstance(answers, Tensor):
-            answers = {"0": answers}
-        elif isinstance(answers, list | tuple):
-            answers = {str(number): one for number, one in enumerate(answers)}
-        offered = {name: one for name, one in answers.items() if isinstance(one, Tensor)}
-        if self._gives not in offered and not (self._gives is None and len(offered) == 1):
-            raise UserError(f"The mentor answers with {', '.join(offered)}; name one of them as mentor.io.output.")
-        one: Tensor = offered[self._gives] if self._gives is not None else next(iter(offered.values()))
-        return one
-
-
-def torchscript(task: Task, paths: Paths, hardware: Hardware, *, path: Path, trust: bool, io: ModelIO) -> ScriptMentor:
+def torchscript(task: Task, paths: Paths, hardware: Hardware, *, path: Path, trust: bool, io: ModelIO) -> BlackBox:
     """A mentor from a file of ``torch.jit.save``. It says nothing of shapes, so that the configuration must.
 
     A TorchScript file is a program that can write files too, so that its maker must be trusted.
@@ -74,4 +42,25 @@ def torchscript(task: Task, paths: Paths, hardware: Hardware, *, path: Path, tru
         raise UserError(f"mentor.path={path} is no TorchScript that can be loaded: {first_line(error)}.") from None
     exchange = settled(io, Port(io.input or "input"), Port(io.output or "0"), task.size, len(task.classes), path)
     named = fingerprint(file_content(path), vars(exchange), io.output, hardware.device.type)
-    return ScriptMentor(task, hardware.device, program, io.output, exchange, named)
+
+    def run(sent: Tensor) -> Tensor:
+        return _output(program(sent), io.output)
+
+    return BlackBox(task, hardware.device, run, exchange, named)
+
+
+def _output(answers: Any, wanted: str | None) -> Tensor:
+    """One of what a program answers: a tensor, a sequence of them (named by their numbers), or a dictionary.
+
+    Raises:
+        UserError: There is no such one, or there are several and none is named.
+    """
+    if isinstance(answers, Tensor):
+        answers = {"0": answers}
+    elif isinstance(answers, list | tuple):
+        answers = {str(number): one for number, one in enumerate(answers)}
+    offered = {name: one for name, one in answers.items() if isinstance(one, Tensor)}
+    found: list[Tensor] = [one for name, one in offered.items() if wanted in (None, name)]
+    if len(found) != 1:
+        raise UserError(f"The mentor answers with {', '.join(offered)}; name one of them as mentor.io.output.")
+    return found[0]

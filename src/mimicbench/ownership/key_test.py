@@ -7,12 +7,13 @@ from mimicbench.mentors import Mentor
 from mimicbench.ownership.finding import Finding
 from mimicbench.ownership.owned import Owned
 from mimicbench.ownership.statistics import key_p_value
-from mimicbench.ownership.verdict import LEVEL, TOOK, Gate, close, judged_alone
+from mimicbench.ownership.verdict import LEVEL, Gate, close, judged_alone
 from mimicbench.watermarks import TunedMark
 from mimicbench.watermarks.evidence import Evidence, Triggers
+from mimicbench.watermarks.marked import TOOK
 
-_TUNED = "undefined (its triggers are made with the mentor itself, so that no other key can be compared with it)"
-_UNDEFINED = "undefined (the suspect has no layer of the shape that carries the message)"
+_NO_OTHER_KEY = "undefined (its triggers are made with the mentor itself, so that no other key can be compared with it)"
+_OTHER_SHAPE = "undefined (the suspect has no layer of the shape that carries the message)"
 
 
 def key_test(
@@ -20,8 +21,8 @@ def key_test(
 ) -> Finding:
     """Score the owner's key on a suspect, and what keys of the scheme score on networks that carry no mark.
 
-    The null are keys that are drawn as the owner's was, on mentors that were trained as the owner's but with other
-    seeds and no mark. Keys on the suspect itself would be a null without any assumption, but a blunt one: a network
+    The null are keys that are drawn as the owner's was, on networks that were trained as the mentor but without a mark.
+    Keys on the suspect itself would be a null without any assumption, but a blunt one: a network
     that has learned one key often sends the triggers of others to the same class, so that a copy of the weights
     themselves has p > 1 / K for K classes; what they score is told too. See :func:`references_needed`.
 
@@ -39,10 +40,10 @@ def key_test(
     """
     score = evidence.score(suspect)
     if score is None:
-        return Finding(evidence.scheme, None, "–", "–", None, [], "undefined", _UNDEFINED)
+        return Finding(evidence.scheme, None, "–", "–", None, [], "undefined", _OTHER_SHAPE)
     if isinstance(owned.watermark, TunedMark):
         shown = f"{score:.1%}, {'over' if score >= evidence.threshold else 'below'} the owner's threshold"
-        return Finding(evidence.scheme, score, shown, "–", None, [], "undefined", _TUNED)
+        return Finding(evidence.scheme, score, shown, "–", None, [], "undefined", _NO_OTHER_KEY)
     classes = len(owned.task.classes)
     references = references_needed(classes) if references is None else references
     tried = [evidence, *(owned.other_evidence(key) for key in _other_keys(evidence, keys))]

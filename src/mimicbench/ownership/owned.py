@@ -21,7 +21,7 @@ from mimicbench.paths import Paths
 from mimicbench.resident import ResidentImages
 from mimicbench.schema import Config, arguments, build, check
 from mimicbench.tasks import Task
-from mimicbench.watermarks import TunedMark, Watermark
+from mimicbench.watermarks import Watermark
 from mimicbench.watermarks.evidence import FILE, Evidence, Triggers
 
 _GENTLER = 10  # times the learning rate of a copy that is trained on
@@ -90,9 +90,8 @@ class Owned:
 
     def accuracy_of(self, suspect: Mentor) -> float:
         """A suspect's, on the task's test images."""
-        images = ResidentImages(self.task.test.images, suspect.device)
-        said = torch.cat([suspect(batch).argmax(1) for batch in images.batches()]).cpu()
-        return int((said == torch.from_numpy(self.task.test.labels)).sum()) / len(said)
+        said = suspect.answers(ResidentImages(self.task.test.images, suspect.device)).argmax(1).numpy()
+        return int((said == self.task.test.labels).sum()) / len(said)
 
     def evidence(self, file: Path | None = None) -> Evidence:
         """The key that the job left, or another file with it.
@@ -104,10 +103,8 @@ class Owned:
             raise UserError(f"The mentor of {self.folder} carries no mark; give a job with watermark=….")
         file = file or self.folder / FILE
         found = Evidence.read(file)
-        made, known = (
-            f"{found.scheme} with key {found.key}",
-            f"{self.recorded['scheme']} with key {self.recorded['key']}",
-        )
+        made = f"{found.scheme} with key {found.key}"
+        known = "{scheme} with key {key}".format_map(self.recorded)
         if made != known:
             raise UserError(f"{file} is of {made}, but the mentor of {self.folder} carries {known}; give its key file.")
         if isinstance(found, Triggers):
@@ -125,11 +122,9 @@ class Owned:
         return found
 
     def other_evidence(self, key: int) -> Evidence:
-        """What the owner would try suspects with, had another key been drawn: of the same scheme, for this mentor."""
+        """What the owner would try suspects with, had another key been drawn; for marks that need no mentor for it."""
         assert self.watermark is not None
         mark: Watermark = build("watermark", self.config.watermark | {"key": key}, self.task, self.paths)
-        if isinstance(mark, TunedMark):
-            mark.meet(self.mentor.network, self.hardware)
         mark.carried_by(self.mentor.network)
         return mark.evidence
 

@@ -1,6 +1,7 @@
 """Scores every key of a sweep on every student of its kind."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +20,30 @@ SEEDS = ("watermark.key", "mentor.seed")
 """Settings in which the students of one matrix differ, besides their own seed."""
 
 
-def marked_jobs(folder: Path) -> pd.DataFrame:
-    """The finished jobs of a sweep whose mentors were marked, as :func:`mimicbench.results.load`."""
-    found = results.load(folder)
-    return found[found["watermark.scheme"].notna()] if len(found) else found
-
-
 def matrices(folder: Path, scratch: Path) -> list[Matrix]:
     """All that a sweep allows: one for each scheme and recipe of students of which it has two keys or more.
 
-    Fine-tuned copies of the mentors are trained, once, and kept in the cache.
+    Fine-tuned copies of the mentors are trained, once, and kept in the cache. Jobs that lack what they should have left
+    are named and left out.
 
     Args:
         folder: The sweep's.
         scratch: Where what is written meanwhile may go.
 
     Raises:
-        UserError: There are none; or a job lacks what it should have left.
+        UserError: There are none.
     """
-    jobs = marked_jobs(folder)
+    marked = results.load(folder)
+    marked = marked[marked["watermark.scheme"].notna()] if len(marked) else marked
     found = []
-    for scheme, of_scheme in jobs.groupby("watermark.scheme", sort=False) if len(jobs) else ():
+    for scheme, of_scheme in marked.groupby("watermark.scheme", sort=False) if len(marked) else ():
         arms = table.labels(of_scheme, SEEDS)
         controls: dict[str, Mentor] = {}
         for arm in dict.fromkeys(arms):
             rows = of_scheme[[one == arm for one in arms]].drop_duplicates("watermark.key")  # a key's first student
-            if len(rows) > 1:
-                print(f"{scheme}, {arm}: {len(rows)} keys on {len(rows)} students", file=sys.stderr)
-                found.append(_matrix(str(scheme), arm, rows, scratch, controls))
+            if len(rows) > 1 and len(jobs := _scored(rows, scratch)) > 1:
+                print(f"{scheme}, {arm}: {len(jobs)} keys on {len(jobs)} students", file=sys.stderr)
+                found.append(_matrix(str(scheme), arm, jobs, controls))
     if not found:
         raise UserError(
             f"{folder} holds no two finished jobs with marks of one scheme, different keys and one recipe; run "
@@ -55,31 +52,49 @@ def matrices(folder: Path, scratch: Path) -> list[Matrix]:
     return found
 
 
-def _matrix(scheme: str, arm: str, rows: pd.DataFrame, scratch: Path, controls: dict[str, Mentor]) -> Matrix:
-    owned = [Owned.of(Path(folder), scratch) for folder in rows["folder"]]
-    evidence = [one.evidence() for one in owned]
-    students = [_student(one) for one in owned]
-    for one in owned:
-        if one.mentor.fingerprint not in controls:
-            controls[one.mentor.fingerprint] = one.fine_tuned()
-    copies = [controls[one.mentor.fingerprint] for one in owned]
+@dataclass(frozen=True)
+class _Scored:
+    """What a job has for a matrix."""
+
+    owned: Owned
+    evidence: Evidence
+    student: Mentor
+    result: dict[Any, Any]
+
+
+def _scored(rows: pd.DataFrame, scratch: Path) -> list[_Scored]:
+    """The jobs that have all that is needed; others are named and left out."""
+    found = []
+    for result in rows.to_dict("records"):
+        folder = Path(result["folder"])
+        try:
+            owned = Owned.of(folder, scratch)
+            student = owned.suspect(folder / CHECKPOINT, owned.config.student)
+            found.append(_Scored(owned, owned.evidence(), student, result))
+        except UserError as error:
+            print(f"{folder.name} is left out: {error}", file=sys.stderr)
+    return found
+
+
+def _matrix(scheme: str, arm: str, jobs: list[_Scored], controls: dict[str, Mentor]) -> Matrix:
+    for one in jobs:
+        if one.owned.mentor.fingerprint not in controls:
+            controls[one.owned.mentor.fingerprint] = one.owned.fine_tuned()
+    evidence = [one.evidence for one in jobs]
+    copies = [controls[one.owned.mentor.fingerprint] for one in jobs]
     return Matrix(
         scheme=scheme,
         arm=arm,
         keys=[one.key for one in evidence],
         size=max(one.size for one in evidence),  # a backdoor's depends on its class
         threshold=evidence[0].threshold,
-        scores=_scores(evidence, students),
-        mentor_scores=[_plain(score) for score in rows["watermark.mentor_score"]],
-        took=[bool(took) for took in rows["watermark.took"]],
-        mentor_accuracies=[float(one) for one in rows["mentor_accuracy"]],
-        student_accuracies=[float(one) for one in rows["student_accuracy"]],
+        scores=_scores(evidence, [one.student for one in jobs]),
+        mentor_scores=[_plain(one.result["watermark.mentor_score"]) for one in jobs],
+        took=[bool(one.result["watermark.took"]) for one in jobs],
+        mentor_accuracies=[float(one.result["mentor_accuracy"]) for one in jobs],
+        student_accuracies=[float(one.result["student_accuracy"]) for one in jobs],
         control_scores=_scores(evidence, copies),
     )
-
-
-def _student(owned: Owned) -> Mentor:
-    return owned.suspect(owned.folder / CHECKPOINT, owned.config.student)
 
 
 def _scores(evidence: list[Evidence], suspects: list[Mentor]) -> list[list[float | None]]:

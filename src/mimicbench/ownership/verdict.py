@@ -15,9 +15,6 @@ MARGIN = 0.05
 LEVEL = 0.05
 """Of false alarms."""
 
-TOOK = 0.9
-"""Score of a mentor's own key from which its mark has taken."""
-
 CLOSE = 0.05
 """How much less accurate than its mentor a student may be to be a copy of it."""
 

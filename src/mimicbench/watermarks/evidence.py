@@ -87,8 +87,7 @@ class Triggers(Evidence):
 
     def score(self, suspect: Mentor) -> float | None:
         """The share of triggers of which a suspect says what a marked network says."""
-        batches = ResidentImages(self.images, suspect.device).batches()
-        said = torch.cat([suspect(batch).argmax(1) for batch in batches]).cpu().numpy()
+        said = suspect.answers(ResidentImages(self.images, suspect.device)).argmax(1).numpy()
         return float((said == self.labels).mean())
 
 

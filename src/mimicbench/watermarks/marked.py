@@ -8,7 +8,10 @@ from mimicbench.results import Mark
 from mimicbench.watermarks.watermark import Watermark
 
 _log = logging.getLogger(__name__)
-_SCORE = 0.9
+
+TOOK = 0.9
+"""Score of a mentor's own key from which its mark has taken."""
+
 _ACCURACY = 0.02
 
 
@@ -26,7 +29,7 @@ def marked(watermark: Watermark, mentor: Mentor, unmarked: Mentor, lost: float) 
     """
     evidence = watermark.evidence
     score = evidence.score(mentor)
-    took = score is not None and score >= _SCORE and lost <= _ACCURACY
+    took = score is not None and score >= TOOK and lost <= _ACCURACY
     if not took:
         _log.warning(
             "The mark did not take: the mentor shows %.1f %% of it and lost %.2f points of accuracy; at least 90 %% "

@@ -19,7 +19,7 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
     results = sweep.results
     if not sweep.jobs or results["queries.budget"].nunique() < 2:
         return None
-    rows = results[results["queries.budget"].notna()]
+    rows = results[results["queries.budget"].notna() & results["config"].map(lambda one: isinstance(one, dict))]
     names = [f"{method(attack)}, {oracle}" for attack, oracle in zip(rows["attack"], rows["oracle"], strict=True)]
     rows = rows.assign(name=names)
     figure = canvas(6.4, 5.6)
@@ -50,7 +50,7 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
 
 def _price(axes: Axes, rows: pd.DataFrame, ticks: list[float]) -> str:
     """Add above what so many queries cost where none is known yet, if all have one price; words for the caption."""
-    prices = {config["oracle"].get("price_per_1000") for config in rows["config"]}
+    prices = {config.get("oracle", {}).get("price_per_1000") for config in rows["config"]}
     if len(prices) != 1 or not (per_1000 := prices.pop()):
         return ""
     each = per_1000 / 1000
