@@ -1,13 +1,16 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 from torch import Tensor
 
-from mimicbench.ownership.dataset_inference import combined_p_value, steps_to_the_border
-from mimicbench.tasks.task import LabelledImages
+from mimicbench.mentors import Mentor
+from mimicbench.ownership.dataset_inference import combined_p_value, dataset_inference, steps_to_the_border
+from mimicbench.tasks.task import LabelledImages, Task
 from tests.making import pictures
-from tests.standins import SpyMentor
+from tests.standins import CPU, SpyMentor
 
 
 def test_steps_end_at_a_border_and_are_those_of_a_literal_bisection() -> None:
@@ -70,3 +73,39 @@ def test_false_alarms_are_rare_and_a_difference_is_found() -> None:
 
 def test_what_never_differs_is_no_evidence() -> None:
     assert combined_p_value(np.ones(10), np.ones(10), subsets=4, seed=0) == 1.0
+
+
+class Surer(Mentor):
+    """Gives an image its class within a distance, which is larger for images that it has learned from; else another."""
+
+    def __init__(self, task: Task, learned: float, unknown: float) -> None:
+        self.device = CPU
+        both = np.concatenate([task.train.images, task.test.images])
+        self._known = torch.from_numpy(both).flatten(1).float() / 255
+        self._labels = torch.from_numpy(np.concatenate([task.train.labels, task.test.labels]))
+        sizes = np.random.default_rng(0).uniform(0.8, 1.2, len(both))  # no two images are alike
+        sizes[: len(task.train.labels)] *= learned
+        sizes[len(task.train.labels) :] *= unknown
+        self._within = torch.from_numpy(sizes)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        distance = torch.cdist(images.permute(0, 2, 3, 1).flatten(1), self._known)
+        nearest = distance.argmin(1)
+        near = distance[torch.arange(len(images)), nearest] <= self._within[nearest]
+        labels = torch.where(near, self._labels[nearest], (self._labels[nearest] + 1) % 3)
+        return torch.eye(3)[labels]
+
+
+@pytest.mark.parametrize(("learned", "word"), [(0.8, "detected"), (0.5, "not detected"), (0.3, "not detected")])
+def test_a_suspect_that_is_surer_of_the_mentors_images_is_detected(learned: float, word: str) -> None:
+    random = np.random.default_rng(0)
+    images, labels = random.integers(60, 196, (200, 8, 8, 3), dtype=np.uint8), np.arange(200) % 3
+    task = Task(
+        tuple("abc"), LabelledImages(images[:100], labels[:100]), LabelledImages(images[100:], labels[100:]), "t"
+    )
+    mentor, copy, suspect = (Surer(task, one, 0.5) for one in (1.0, 0.9, learned))
+    owner = SimpleNamespace(task=task, mentor=mentor, fine_tuned=lambda: copy, accuracy=1.0, accuracy_of=lambda _: 1.0)
+    found = dataset_inference(owner, suspect, points=100)  # type: ignore[arg-type]
+    assert found.word == word
+    assert found.statistic is not None
+    assert (found.statistic > 0.2) == (word == "detected")

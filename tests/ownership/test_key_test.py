@@ -1,8 +1,13 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
-from mimicbench.ownership.key_test import references_needed
+from mimicbench.ownership.finding import Finding
+from mimicbench.ownership.key_test import key_test, references_needed
 from mimicbench.ownership.statistics import key_p_value
+from mimicbench.watermarks.frontier_stitching import FrontierStitching
+from tests.ownership.stand_ins import Owner, Scored
 
 
 @pytest.mark.parametrize(("classes", "references"), [(2, 4), (3, 2), (4, 2), (5, 1), (6, 1), (10, 1), (1000, 1)])
@@ -28,3 +33,58 @@ def test_networks_that_send_trigger_sets_to_one_class_raise_few_false_alarms(cla
         for _ in range(1000)
     ]
     assert np.mean(alarms) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1000)
+
+
+def tried(suspect: dict[Any, float], owner: Owner | None = None, keys: int = 99) -> Finding:
+    return key_test(owner or Owner(), Scored(0), suspect, keys)  # type: ignore[arg-type]
+
+
+def test_a_suspect_that_shows_the_key_is_detected_and_one_that_does_not_is_not() -> None:
+    carrier, innocent = tried({0: 0.9, "others": 0.05}), tried({0: 0.05, "others": 0.05})
+    assert carrier.word == "detected"
+    assert carrier.p_value == 1 / 101
+    assert innocent.word == "not detected"
+    assert innocent.p_value == 1.0
+
+
+def test_a_copy_that_answers_to_other_keys_too_is_detected() -> None:
+    assert tried({0: 1.0, "others": 1.0}).word == "detected"
+
+
+def test_what_is_below_the_owners_threshold_is_not_detected_whatever_its_rank() -> None:
+    found = tried({0: 0.49, "others": 0.05})
+    assert found.p_value == 1 / 101
+    assert found.word == "not detected"
+
+
+def test_too_few_keys_detect_nothing() -> None:
+    assert tried({0: 1.0}, keys=18).word == "detected"  # 1 / 20
+    assert tried({0: 1.0}, keys=17).word == "inconclusive"  # nor in the copy
+
+
+@pytest.mark.parametrize(
+    ("owner", "suspect", "failed"),
+    [
+        (Owner(mentor={0: 0.89}), {0: 1.0}, "the mark took, the mentor shows 89.0%"),
+        (Owner(), {0: 1.0, "accuracy": 0.93}, "6.0 points below the mentor"),
+        (Owner(copy={0: 0.4, "others": 0.05}), {0: 1.0}, "a fine-tuned copy of the mentor is detected, it shows 40.0%"),
+        (Owner(unmarked_scores={"others": 1.0}), {0: 1.0}, "a fine-tuned copy of the mentor is detected"),
+    ],
+)
+def test_a_failed_gate_leaves_it_open(owner: Owner, suspect: dict[Any, float], failed: str) -> None:
+    found = tried(suspect, owner)
+    assert found.word == "inconclusive"
+    assert failed in found.sentence
+    assert [gate.passed for gate in found.gates].count(False) == 1
+
+
+def test_triggers_that_are_made_with_the_mentor_have_no_null() -> None:
+    tuned = FrontierStitching.__new__(FrontierStitching)
+    found = tried({0: 0.9}, Owner(watermark=tuned))
+    assert found.word == "undefined"
+    assert found.p_value is None
+    assert found.statistic == 0.9
+
+
+def test_weights_of_another_shape_are_undefined() -> None:
+    assert tried({0: None, "others": 0.5}).word == "undefined"  # type: ignore[dict-item]

@@ -1,6 +1,7 @@
 import pytest
 
 from mimicbench.report import job
+from mimicbench.results import Queries
 from tests.test_results import make_result
 
 
@@ -15,3 +16,13 @@ def test_a_single_job_is_printed_with_all_that_the_readme_promises(capsys: pytes
 def test_one_is_singular(capsys: pytest.CaptureFixture[str]) -> None:
     job.show(make_result(epochs=1, config={"paths": {"output_dir": "somewhere"}}))
     assert "8 in 1 epoch, seed 0" in capsys.readouterr().out
+
+
+def test_what_replies_cost_is_printed_where_they_cost_something(capsys: pytest.CaptureFixture[str]) -> None:
+    bill = {"answered": 900, "reused": 100, "retried": 3, "in_doubt": 64, "measuring": 445, "price": 1350.0}
+    job.show(make_result(queries=Queries(1000, 990, None, 0, **bill), config={"paths": {"output_dir": "somewhere"}}))
+    printed = " ".join(capsys.readouterr().out.split())  # wrapped to the terminal
+    assert "900 answered, 100 reused, 3 requests retried, 64 in doubt; 445 more to measure" in printed
+    assert "1,350.00" in printed
+    job.show(make_result(config={"paths": {"output_dir": "somewhere"}}))
+    assert "Price" not in capsys.readouterr().out

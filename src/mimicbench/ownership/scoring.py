@@ -88,16 +88,17 @@ def _matrix(scheme: str, arm: str, jobs: list[_Scored], controls: dict[str, Ment
         keys=[one.key for one in evidence],
         size=max(one.size for one in evidence),  # a backdoor's depends on its class
         threshold=evidence[0].threshold,
-        scores=_scores(evidence, [one.student for one in jobs]),
+        scores=scores(evidence, [one.student for one in jobs]),
         mentor_scores=[_plain(one.result["watermark.mentor_score"]) for one in jobs],
         took=[bool(one.result["watermark.took"]) for one in jobs],
         mentor_accuracies=[float(one.result["mentor_accuracy"]) for one in jobs],
         student_accuracies=[float(one.result["student_accuracy"]) for one in jobs],
-        control_scores=_scores(evidence, copies),
+        control_scores=scores(evidence, copies),
     )
 
 
-def _scores(evidence: list[Evidence], suspects: list[Mentor]) -> list[list[float | None]]:
+def scores(evidence: list[Evidence], suspects: list[Mentor]) -> list[list[float | None]]:
+    """What each key (row) scores on each suspect (column)."""
     return [[one.score(suspect) for suspect in suspects] for one in evidence]
 
 
