@@ -67,7 +67,8 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
         job.trainer.fit(job.student, datamodule=job.attack, ckpt_path=checkpoint)
         if not rank.first:
             return None
-        result, found, shown = _measured(job), _predictions(job), Examples.of(job.attack, job.mentor)
+        found, shown = _predictions(job), Examples.of(job.attack, job.mentor)
+        result = _measured(job)  # the last to ask the mentor, so that all that it answered is counted
         with writing(folder, "paths.output_dir"):
             found.save(folder)
             if job.watermark is not None:
