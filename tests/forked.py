@@ -5,7 +5,7 @@ import sys
 
 from omegaconf import OmegaConf
 
-from mimicbench.benchmarks.checkout import composed
+from mimicbench.configuration import composed
 from mimicbench.run import run
 
 

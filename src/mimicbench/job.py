@@ -23,12 +23,12 @@ from mimicbench.curves import Curves
 from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
 from mimicbench.fingerprint import fingerprint
+from mimicbench.guarded import Guarded
 from mimicbench.hardware import Hardware, limit_threads
 from mimicbench.in_step import InStep
 from mimicbench.mentors import Mentor
 from mimicbench.networks.synchronised import SynchroniseBatchNorm
 from mimicbench.oracles import Oracle
-from mimicbench.oracles.owner import Owner
 from mimicbench.pools import Pool
 from mimicbench.rank import Rank
 from mimicbench.resident import ResidentImages
@@ -114,16 +114,8 @@ def assemble(config: Config) -> Job:
     planned = sum(map(attack.samples, range(attack.epochs)))
     if planned < (whole := attack.samples_per_epoch * config.trainer.max_epochs):
         _log.warning("oracle.budget=%s ends the training after %s of %s samples.", budget, planned, whole)
-    watermark: Watermark | None = build("watermark", config.watermark, task, config.paths)
-    if watermark is not None and ("checkpoint" not in config.mentor or config.mentor["checkpoint"] is not None):
-        raise UserError("watermark is applied while a mentor is trained; choose watermark=none for one that is there.")
-    marks = () if watermark is None else (watermark,)  # there are mentors that take none
-    mentor: Mentor = build("mentor", config.mentor, task, config.paths, hardware, *marks)
-    oracle: Oracle = build("oracle", config.oracle, mentor, Owner(task, config.paths, hardware))
-
-    if mentor.names_class_only and oracle.needs_probabilities:
-        name = config.oracle["name"]
-        raise UserError(f"oracle={name} needs probabilities, but the mentor names a class alone; choose oracle=label.")
+    guarded = Guarded.of(config, task, hardware)
+    mentor, oracle, watermark = guarded.mentor, guarded.oracle, guarded.watermark
 
     images = ResidentImages(task.test.images, hardware.device)
     labels = torch.from_numpy(task.test.labels)

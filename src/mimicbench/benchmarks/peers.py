@@ -25,9 +25,9 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from mimicbench.benchmarks import command
-from mimicbench.benchmarks.checkout import composed
 from mimicbench.benchmarks.memory import peak
 from mimicbench.benchmarks.turns import wait
+from mimicbench.configuration import composed
 from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware
 from mimicbench.job import Job, assemble

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mimicbench.benchmarks import command
-from mimicbench.benchmarks.checkout import composed
+from mimicbench.configuration import composed
 from mimicbench.hardware import Hardware, limit_threads
 from mimicbench.resident import ResidentImages
 from mimicbench.results import versions

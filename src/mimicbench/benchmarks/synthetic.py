@@ -11,7 +11,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from mimicbench.attacks import Attack
-from mimicbench.benchmarks.checkout import composed
+from mimicbench.configuration import composed
 from mimicbench.hardware import Hardware
 from mimicbench.images.cache import load
 from mimicbench.images.source import Block

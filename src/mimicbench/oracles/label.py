@@ -10,7 +10,7 @@ class Label(Oracle):
     """Replies with the predicted class alone, one-hot (paper, section 4.2)."""
 
     keeps_argmax = True
-    needs_probabilities = False
+    names_class_only = True
 
     def _reply(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """1 for the most probable class, the first of equals; 0 for all others."""

@@ -34,8 +34,8 @@ class Oracle(ABC):
     """Whether each reply names the class that the mentor names: then a student that learns labels alone learns nothing
     else from it than from :class:`~mimicbench.oracles.label.Label`."""
 
-    needs_probabilities: ClassVar[bool] = True
-    """Whether it is of no use before a mentor that names nothing but a class."""
+    names_class_only: ClassVar[bool] = False
+    """Whether all that a reply says is a class: then it is one-hot, and a mentor that says no more is enough."""
 
     def __init__(
         self,
