@@ -42,7 +42,7 @@ def carried_out(folder: Path, cache: Path, kills: int, longest: float, *override
 
 def result_of(folder: Path) -> dict[str, Any]:
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
-    for key in ("train_seconds", "samples_per_second", "config"):
+    for key in ("train_seconds", "waited_seconds", "samples_per_second", "config"):
         del result[key]
     for key in ("microseconds_per_query", "mentor_microseconds_per_query"):
         del result["protection"][key]

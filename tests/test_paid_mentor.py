@@ -8,6 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from mimicbench.errors import UserError
+from mimicbench.mentors.http import HttpMentor
 from mimicbench.results import Queries, Result
 from mimicbench.run import run
 from mimicbench.tasks.digits import digits
@@ -94,3 +95,19 @@ def test_a_mentor_that_names_a_class_has_no_probabilities_to_give(read: Any, tmp
         assert not witness.answered
         result = job(url, tmp_path / "cache", tmp_path / "one", "mentor.io.output=label", "oracle=label")
     assert result.mentor_accuracy > 0.8
+
+
+@pytest.mark.parametrize("attack", ["composite", "composite_once"])
+def test_a_student_learns_while_a_server_answers(read: Any, attack: str, tmp_path: Path) -> None:
+    longer = (f"attack={attack}", "attack.samples_per_epoch=1024", "attack.chunk_size=128", "trainer.max_epochs=2")
+    with serving(read, metadata=METADATA, slow=0.2) as (url, witness):
+        result = job(url, tmp_path / "cache", tmp_path / "one", *LOGITS, *longer, "oracle=softmax")
+    asked = {"composite": 2048, "composite_once": 1024}[attack]
+    assert result.queries.total == asked
+    assert 0.2 <= result.waited_seconds < result.train_seconds
+    with serving(read, metadata=METADATA) as (url, _), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(HttpMentor, "elsewhere", False)
+        there = job(url, tmp_path / "other", tmp_path / "two", *LOGITS, *longer, "oracle=softmax")
+    assert there.queries.total == asked
+    assert (result.student_accuracy, result.fidelity) == (there.student_accuracy, there.fidelity)
+    assert len(witness.answered) == len(set(witness.answered))

@@ -14,11 +14,12 @@ KNOWN = {"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "se
 def make_result(**changes: Any) -> Result:
     names = {"task": "t", "pool": "p", "attack": "composite", "oracle": "label", "mentor": "m", "student": "s"}
     figures = {"mentor_accuracy": 0.9, "student_accuracy": 0.81, "relative_accuracy": 0.9, "fidelity": 0.85}
-    run = {"seed": 0, "epochs": 2, "sgd_steps": 8, "train_seconds": 1.5, "samples_per_second": 600.0}
+    run = {"seed": 0, "epochs": 2, "sgd_steps": 8}
+    times = {"train_seconds": 1.5, "waited_seconds": 0.5, "samples_per_second": 600.0}
     about = {"device": "CPU", "precision": "32-true", "threads": 2, "versions": versions(), "config": {"seed": 0}}
     own = {"queries": Queries(1000, 990, None, 0), "code": {"commit": "abc", "dirty": False}}
     own |= {"protection": make_protection(), "watermark": None}
-    return Result(**{**names, **figures, **run, **about, **own, **changes})
+    return Result(**{**names, **figures, **run, **times, **about, **own, **changes})
 
 
 def make_protection(**changes: Any) -> Protection:
@@ -37,7 +38,16 @@ def test_result_json_is_laid_out_as_promised(tmp_path: Path) -> None:
     make_result().save(tmp_path)
     promised = {
         *("task", "pool", "attack", "oracle", "student", "seed", "mentor_accuracy", "student_accuracy"),
-        *("relative_accuracy", "fidelity", "queries", "epochs", "sgd_steps", "train_seconds", "samples_per_second"),
+        *(
+            "relative_accuracy",
+            "fidelity",
+            "queries",
+            "epochs",
+            "sgd_steps",
+            "train_seconds",
+            "waited_seconds",
+            "samples_per_second",
+        ),
         *("device", "precision", "versions", "config"),
     }
     content = json.loads((tmp_path / FILE).read_text())

@@ -86,7 +86,7 @@ def test_the_embedded_job_ends_with_a_table_and_a_result(
 
 def measured(folder: Path) -> dict[str, Any]:
     result = result_of(folder)
-    for key in ("train_seconds", "samples_per_second"):
+    for key in ("train_seconds", "waited_seconds", "samples_per_second"):
         del result[key]
     for key in ("microseconds_per_query", "mentor_microseconds_per_query"):
         del result["protection"][key]

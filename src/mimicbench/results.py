@@ -128,6 +128,7 @@ class Result:
         epochs: Epochs of the student.
         sgd_steps: SGD steps of the student.
         train_seconds: Wall time of the student's training, asking included, evaluation not.
+        waited_seconds: Of these, how long the student waited for samples and replies, by the CPU's clock.
         samples_per_second: Training samples by ``train_seconds``.
         device: Where it ran.
         precision: In which arithmetic.
@@ -155,6 +156,7 @@ class Result:
     epochs: int
     sgd_steps: int
     train_seconds: float
+    waited_seconds: float
     samples_per_second: float
     device: str
     precision: str

@@ -64,7 +64,10 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
         continue_curves(job.trainer.loggers, checkpoint)
         for logger in job.trainer.loggers:
             logger.log_hyperparams(_plain(config))
-        job.trainer.fit(job.student, datamodule=job.attack, ckpt_path=checkpoint)
+        try:
+            job.trainer.fit(job.student, datamodule=job.attack, ckpt_path=checkpoint)
+        finally:
+            job.attack.stop()
         if not rank.first:
             return None
         found, shown = _predictions(job), Examples.of(job.attack, job.mentor)
@@ -113,6 +116,7 @@ def _measured(job: Job) -> Result:
         epochs=job.trainer.current_epoch,
         sgd_steps=job.trainer.global_step,
         train_seconds=job.stopwatch.seconds,
+        waited_seconds=job.attack.waited,
         samples_per_second=job.student.samples / job.stopwatch.seconds,
         device=job.device,
         precision=job.hardware.precision,

@@ -45,10 +45,17 @@ def test_an_epoch_trains_on_its_own_set_in_order(tmp_path: Path, monkeypatch: py
         assert torch.equal(replies, expected_replies)
 
 
-@pytest.mark.parametrize("budget", [8, 50, 77, 100])
-def test_a_student_stops_with_the_budget_before_the_extra_query(budget: int, tmp_path: Path) -> None:
-    settings = {"samples_per_epoch": 50, "chunk_size": 8, "recipe": make_recipe(batch_size=4)}
+def spy(elsewhere: bool) -> SpyMentor:
     mentor = SpyMentor()
+    mentor.elsewhere = elsewhere
+    return mentor
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("budget", [8, 50, 77, 100])
+def test_a_student_stops_with_the_budget_before_the_extra_query(budget: int, elsewhere: bool, tmp_path: Path) -> None:
+    settings = {"samples_per_epoch": 50, "chunk_size": 8, "recipe": make_recipe(batch_size=4)}
+    mentor = spy(elsewhere)
     attack = make_composite(make_pool(9), 4, budget, **settings)
     student = fitted(attack, Label(mentor, budget=budget), tmp_path)
     assert attack.oracle.asked == len(mentor.asked) == student.samples == budget
@@ -120,3 +127,44 @@ def test_an_sgd_batch_with_too_few_samples_for_the_ranks_is_refused(tmp_path: Pa
     attack = make_composite(make_pool(30), 2, samples_per_epoch=29, chunk_size=14, recipe=make_recipe(batch_size=7))
     with pytest.raises(UserError, match="2 devices cannot divide an SGD batch of 1 samples"):
         attack.attach(Label(SpyMentor(), budget=None), None, CPU, tmp_path, Rank(0, 2))  # type: ignore[arg-type]
+
+
+def made(kind: str) -> Attack:
+    settings = {"samples_per_epoch": 50, "chunk_size": 8, "recipe": make_recipe(batch_size=4, learning_rate=0.1)}
+    if kind == "standard":
+        return make_standard(make_pool(40), 3, **settings)
+    return make_composite(make_pool(9), 3, refresh=kind, **settings)
+
+
+@pytest.mark.parametrize("kind", ["epoch", "once", "standard"])
+def test_a_student_that_learns_while_the_mentor_answers_learns_the_same(kind: str, tmp_path: Path) -> None:
+    students = []
+    for elsewhere in (False, True):
+        torch.manual_seed(0)
+        mentor = spy(elsewhere)
+        attack = made(kind)
+        students.append(fitted(attack, Label(mentor, budget=None), tmp_path / str(elsewhere)))
+        assert attack.oracle.asked == len(mentor.asked) == {"epoch": 150, "once": 50, "standard": 40}[kind]
+        assert attack.waited > 0
+        assert attack.state_dict() == {"asked": attack.oracle.asked, "waited": attack.waited}
+    here, there = (student.network.state_dict() for student in students)
+    for name, weights in here.items():
+        assert torch.equal(weights, there[name]), name
+
+
+@pytest.mark.parametrize(("kind", "asked", "kept"), [("epoch", 16, 8), ("once", 50, 50), ("standard", 40, 40)])
+def test_a_checkpoint_counts_what_need_not_be_asked_again(kind: str, asked: int, kept: int, tmp_path: Path) -> None:
+    attack = made(kind)
+    nothing = Evaluation(ResidentImages(pictures(0), CPU), *2 * [torch.zeros(0, dtype=torch.int64)])
+    attack.attach(Label(spy(True), budget=None), nothing, CPU, tmp_path / "replies.npy")
+    attack.trainer = make_trainer()
+    assert attack.state_dict()["asked"] == 0
+    chunks = iter(attack.train_dataloader())
+    next(chunks)
+    while attack.oracle.asked < asked or attack.settled() < kept:  # the thread is at it
+        pass
+    if kind != "epoch":
+        next(chunks)
+        next(chunks)  # made when all were kept
+    assert attack.oracle.asked == (asked if kind != "epoch" else 16)
+    assert attack.state_dict()["asked"] == kept

@@ -1,6 +1,8 @@
 """Replies that are asked for once and kept on disk beside the run."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -10,50 +12,126 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mimicbench.files import atomic, writing
+from mimicbench.hardware import to_device
 from mimicbench.oracles import Oracle
 
 
-def asked_once(
-    file: Path,
-    oracle: Oracle,
-    query: Callable[[int, int], Tensor],
-    count: int,
-    chunk_size: int,
-    device: torch.device,
-) -> Tensor:
-    """The oracle's replies to a fixed list of queries: read from ``file``, or asked for now and kept there.
+class AskedOnce:
+    """The oracle's replies to a fixed list of queries: read from ``file``, or asked for and kept there.
 
-    Of several ranks, the first to come asks, and the others wait for it.
+    They are asked for when the first of them is wanted. Where the mentor answers elsewhere, a thread of its own asks,
+    and the student learns from those that are there. Of several ranks, the first to come asks; the others wait for it.
 
     Args:
-        file: A ``.npy`` file whose name says what the replies depend on, but for ``count``.
+        file: A ``.npy`` file whose name says what the replies depend on, but for their number.
         oracle: Where queries are sent.
-        query: Gives the images ``start..stop-1`` of the list, float [stop - start, C, H, W].
-        count: Length of the list.
+        query: Gives the images of some places of the list, float [B, C, H, W].
+        wanted: The places in the order in which they will be wanted: a permutation of 0..N-1, int64 [N]. A thread asks
+            in this order; else they are asked about from the first to the last.
         chunk_size: Images in one query.
         device: Where the training runs.
 
-    Returns:
-        float32 [count, K], on ``device``.
-
-    Raises:
-        QueryBudgetExceeded: The budget does not cover them all.
-        UserError: The file cannot be written.
+    Attributes:
+        settled: Whether all are kept.
     """
-    with writing(file.parent, "paths.output_dir"), FileLock(file.with_suffix(".lock")):
-        if file.exists() and len(kept := np.load(file)) == count:
-            oracle.recall(count)
-            return torch.from_numpy(kept).to(device)
-        answered = _asked(oracle, query, count, chunk_size)
-        with atomic(file) as temporary:
-            np.save(temporary, answered.cpu().numpy())
-        return answered
 
+    def __init__(
+        self,
+        file: Path,
+        oracle: Oracle,
+        query: Callable[[np.ndarray], Tensor],
+        wanted: np.ndarray,
+        chunk_size: int,
+        device: torch.device,
+    ) -> None:
+        self.settled = False
+        self._file = file
+        self._oracle = oracle
+        self._query = query
+        self._order = wanted if oracle.elsewhere else np.arange(len(wanted))
+        self._chunk_size = chunk_size
+        self._device = device
+        self._replies: Tensor | None = None
+        self._known = np.zeros(len(wanted), dtype=bool)
+        self._came = threading.Condition()
+        self._asking: Future[None] | None = None
+        self._stopped = False
 
-def _asked(oracle: Oracle, query: Callable[[int, int], Tensor], count: int, chunk_size: int) -> Tensor:
-    replies = []
-    with tqdm(total=count, desc="Asking the oracle", unit="image", unit_scale=True) as progress:
-        for start in range(0, count, chunk_size):
-            replies.append(oracle.ask(query(start, min(start + chunk_size, count))))
-            progress.update(len(replies[-1]))
-    return torch.cat(replies)
+    def __getitem__(self, places: np.ndarray) -> Tensor:
+        """The replies to some places of the list, as soon as they are there.
+
+        Args:
+            places: int64 [B].
+
+        Returns:
+            float32 [B, K], on ``device``.
+
+        Raises:
+            QueryBudgetExceeded: The budget does not cover them all.
+            UserError: The file cannot be written, or the mentor fails.
+        """
+        if self._asking is None:
+            self._asking = self._begun()
+        with self._came:
+            self._came.wait_for(lambda: self._over or bool(self._known[places].all()))
+        if self._over:
+            self._asking.result()  # raises what the thread met
+        assert self._replies is not None
+        assert self.settled or self._known[places].all(), "nothing is asked for any more"
+        return self._replies[to_device(places, self._device)]
+
+    def stop(self) -> None:
+        """Send no more queries."""
+        self._stopped = True
+
+    @property
+    def _over(self) -> bool:
+        return self._asking is not None and self._asking.done()
+
+    def _begun(self) -> Future[None]:
+        asking: Future[None] = Future()
+
+        def work() -> None:
+            try:
+                self._read_or_ask()
+                asking.set_result(None)
+            except BaseException as error:  # handed to whoever wants a reply
+                asking.set_exception(error)
+            with self._came:
+                self._came.notify_all()
+
+        if self._oracle.elsewhere:
+            threading.Thread(target=work, name="asking", daemon=True).start()  # a killed job need not wait for it
+        else:
+            work()
+        return asking
+
+    def _read_or_ask(self) -> None:
+        with writing(self._file.parent, "paths.output_dir"), FileLock(self._file.with_suffix(".lock")):
+            if self._file.exists() and len(kept := np.load(self._file)) == len(self._order):
+                self._oracle.recall(len(kept))
+                self._replies = torch.from_numpy(kept).to(self._device)
+            else:
+                self._ask()
+                if self._replies is None or self._stopped:
+                    return
+                with atomic(self._file) as temporary:
+                    np.save(temporary, self._replies.cpu().numpy())
+        self.settled = True
+
+    def _ask(self) -> None:
+        count = len(self._order)
+        silent = self._oracle.elsewhere  # the student's own bar is there
+        with tqdm(total=count, desc="Asking the oracle", unit="image", unit_scale=True, disable=silent) as progress:
+            for start in range(0, count, self._chunk_size):
+                if self._stopped:
+                    return
+                places = self._order[start : start + self._chunk_size]
+                replies = self._oracle.ask(self._query(places))
+                with self._came:
+                    if self._replies is None:
+                        self._replies = replies.new_empty(count, replies.shape[1])
+                    self._replies[to_device(places, self._device)] = replies
+                    self._known[places] = True
+                    self._came.notify_all()
+                progress.update(len(places))

@@ -79,6 +79,8 @@ class Attack(L.LightningDataModule, ABC):
         self.chunk_size = chunk_size
         self.recipe = recipe
         self.use = use
+        self._chunks: Chunks | None = None  # of the current epoch
+        self._waited = 0.0  # in earlier ones
 
     def attach(
         self, oracle: Oracle, evaluation: Evaluation, device: torch.device, replies: Path, rank: Rank = ALONE
@@ -146,12 +148,26 @@ class Attack(L.LightningDataModule, ABC):
     @final
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold besides the student; all else is a function of the configuration."""
-        return {"asked": self.oracle.asked}
+        return {"asked": self.settled() if self._chunks is None else self._chunks.counted, "waited": self.waited}
 
     @final
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.oracle.recall(state_dict["asked"])
+        self._waited = state_dict["waited"]
+
+    @final
+    @property
+    def waited(self) -> float:
+        """Seconds in which the student waited for samples and replies, so far."""
+        return self._waited + (self._chunks.waited if self._chunks is not None else 0.0)
+
+    def settled(self) -> int:
+        """Queries that a process which goes on from here need not send again: their replies are learned or kept."""
+        return self.oracle.asked
+
+    def stop(self) -> None:
+        """Send no more queries: the training is over, one way or the other."""
 
     @property
     @abstractmethod
@@ -173,7 +189,10 @@ class Attack(L.LightningDataModule, ABC):
         """The chunks of the current epoch."""
         assert self.trainer is not None
         epoch = self.trainer.current_epoch
-        return Chunks(self.samples(epoch), self.chunk_size, partial(self.chunk, epoch))
+        self._waited, self._chunks = self.waited, None
+        make = partial(self.chunk, epoch)
+        self._chunks = Chunks(self.samples(epoch), self.chunk_size, make, self.settled, ahead=self.oracle.elsewhere)
+        return self._chunks
 
     @final
     def val_dataloader(self) -> Evaluation:

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import PositiveInt
 from torch import Tensor
 
-from mimicbench.attacks.asked_once import asked_once
+from mimicbench.attacks.asked_once import AskedOnce
 from mimicbench.attacks.attack import Attack, Use
 from mimicbench.attacks.draws import Draws
 from mimicbench.augmentation import Augmentation
@@ -53,6 +53,14 @@ class Standard(Attack):
         used = min(len(pool), epochs * self.samples_per_epoch, len(pool) if budget is None else budget)
         self._used = np.sort(permutation(seed, 0, len(pool))[:used])
 
+    def settled(self) -> int:
+        """All or none."""
+        return len(self._used) * self._replies.settled
+
+    def stop(self) -> None:
+        """Send no more queries."""
+        self._replies.stop()
+
     @property
     def unique_queries(self) -> int:
         """All of them: each used image of the pool is asked once, and they are taken to differ."""
@@ -70,11 +78,12 @@ class Standard(Attack):
         images = self.images.take(to_device(self._used[index], self.images.device))
         if self.augment is not None:
             images = self.augment(images, self.seed, epoch, places)
-        return images, self.targets(self._replies[to_device(index, images.device)])
+        return images, self.targets(self._replies[index])
 
     @cached_property
-    def _replies(self) -> Tensor:
-        def query(start: int, stop: int) -> Tensor:
-            return self.images.take(to_device(self._used[start:stop], self.images.device))
+    def _replies(self) -> AskedOnce:
+        def query(places: np.ndarray) -> Tensor:
+            return self.images.take(to_device(self._used[places], self.images.device))
 
-        return asked_once(self.replies_file, self.oracle, query, len(self._used), self.chunk_size, self.images.device)
+        wanted = walk(self.seed, len(self._used), np.arange(len(self._used)))
+        return AskedOnce(self.replies_file, self.oracle, query, wanted, self.chunk_size, self.images.device)

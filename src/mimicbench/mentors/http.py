@@ -22,7 +22,7 @@ from mimicbench.tasks import Task
 
 
 class HttpMentor(Mentor):
-    """Asks a server, with several requests at a time, and never twice about one image.
+    """Asks a server, with several requests at a time, and never twice about one image; a student learns meanwhile.
 
     Args:
         task: What it does; its classes are the task's, in their order.
@@ -36,6 +36,8 @@ class HttpMentor(Mentor):
         replies: What it has answered before.
         fingerprint: Names model and language.
     """
+
+    elsewhere = True
 
     def __init__(
         self,

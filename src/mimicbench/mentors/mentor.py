@@ -17,6 +17,7 @@ class Mentor(ABC):
         device: Where it takes images and leaves answers.
         fingerprint: Names what answers: equal where the same images get the same answers.
         names_class_only: Whether all it says is a class: then each answer is one-hot.
+        elsewhere: Whether it answers on other processors than those that a student learns on.
         network: Its weights, for its owner; None where they are not to be seen.
     """
 
@@ -24,6 +25,7 @@ class Mentor(ABC):
     device: torch.device
     fingerprint: str
     names_class_only: bool = False
+    elsewhere: bool = False
     network: nn.Module | None = None
 
     def answers(self, images: ResidentImages) -> Tensor:

@@ -46,6 +46,8 @@ class Oracle(ABC):
         price_per_1000: Price = None,
     ) -> None:
         self.__mentor = mentor
+        self.elsewhere = mentor.elsewhere
+        """Whether the mentor answers elsewhere, so that a student can learn meanwhile."""
         self.fingerprint = ""
         """Names what replies depend on besides mentor and configuration: networks that were trained for them."""
         self.budget = budget

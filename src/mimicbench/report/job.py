@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mimicbench.report.words import method
-from mimicbench.results import Queries, Result
+from mimicbench.results import Result
 
 
 def show(result: Result) -> None:
@@ -18,7 +18,7 @@ def show(result: Result) -> None:
         ("Relative accuracy", f"{result.relative_accuracy:.2%}"),
         ("Fidelity", f"{result.fidelity:.2%}"),
         ("Queries", f"{result.queries.total:,} ({result.queries.unique:,} different)"),
-        *_bill(result.queries),
+        *_bill(result),
         ("SGD steps", f"{result.sgd_steps:,} in {_counted(result.epochs, 'epoch')}, seed {result.seed}"),
         ("Time", f"{result.train_seconds:.0f} s, {result.samples_per_second:,.0f} samples/s"),
         ("Device", f"{result.device}, {result.precision}"),
@@ -28,16 +28,16 @@ def show(result: Result) -> None:
     Console().print("", printed, "")
 
 
-def _bill(queries: Queries) -> list[tuple[str, str]]:
+def _bill(result: Result) -> list[tuple[str, str]]:
     """What the mentor's replies cost, where they cost something."""
-    rows = []
+    rows, queries = [], result.queries
     if queries.measuring is not None:
         also = f", {queries.in_doubt:,} in doubt" if queries.in_doubt else ""
         rows.append(
             (
                 "Replies",
                 f"{queries.answered:,} answered, {queries.reused:,} reused, {queries.retried:,} requests retried{also};"
-                f" {queries.measuring:,} more to measure",
+                f" {queries.measuring:,} more to measure; the student waited {result.waited_seconds:.0f} s for them",
             )
         )
     if queries.price is not None:
