@@ -58,11 +58,21 @@ def test_a_changed_image_is_decoded_anew(paths: Paths) -> None:
     assert (second.test.images[0] == 255).all()
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_a_split_is_missing(paths: Paths, split: str) -> None:
-    shutil.rmtree(paths.data_dir / "pets" / split)
-    with pytest.raises(UserError, match=rf"pets/{split} does not exist; task\.folder must hold train/<class>/"):
+def test_without_test_images_there_is_no_task(paths: Paths) -> None:
+    shutil.rmtree(paths.data_dir / "pets/test")
+    with pytest.raises(UserError, match=r"pets/test does not exist; task\.folder must hold test/<class>/"):
         load(paths)
+
+
+def test_test_images_alone_are_enough_for_a_mentor_that_is_there(paths: Paths) -> None:
+    whole = load(paths)
+    shutil.rmtree(paths.data_dir / "pets/train")
+    alone = load(paths)
+    assert alone.classes == whole.classes
+    np.testing.assert_array_equal(alone.test.images, whole.test.images)
+    assert alone.fingerprint != whole.fingerprint
+    with pytest.raises(UserError, match="holds test images alone, so that nothing can be trained on it"):
+        _ = alone.train
 
 
 def test_a_split_without_classes(paths: Paths) -> None:
@@ -90,7 +100,7 @@ def test_a_single_class(paths: Paths) -> None:
     for split in ("train", "test"):
         for name in ("cat", "emu"):
             shutil.rmtree(paths.data_dir / "pets" / split / name)
-    with pytest.raises(UserError, match="pets/train holds one class, 'dog'"):
+    with pytest.raises(UserError, match="pets/test holds one class, 'dog'"):
         load(paths)
 
 

@@ -8,12 +8,12 @@ from mimicbench.images.source import Source
 from mimicbench.tasks.task import LabelledImages, Task
 
 
-def decoded(classes: tuple[str, ...], train: Source, test: Source, cache_dir: Path) -> Task:
+def decoded(classes: tuple[str, ...], train: Source | None, test: Source, cache_dir: Path) -> Task:
     """Decode both splits, or open their caches.
 
     Args:
         classes: The class names, in the order of the sources' labels.
-        train: Labelled images that the mentor learns from.
+        train: Labelled images that the mentor learns from, if there are any.
         test: Labelled images for the comparison.
         cache_dir: Where the caches lie.
 
@@ -23,9 +23,9 @@ def decoded(classes: tuple[str, ...], train: Source, test: Source, cache_dir: Pa
     Raises:
         UserError: A source cannot be read, or the cache cannot be written.
     """
-    learnt, compared = load(train, cache_dir), load(test, cache_dir)
-    name = fingerprint(classes, learnt.fingerprint, compared.fingerprint)
-    return Task(classes, _labelled(learnt), _labelled(compared), name)
+    learnt, compared = None if train is None else load(train, cache_dir), load(test, cache_dir)
+    name = fingerprint(classes, learnt and learnt.fingerprint, compared.fingerprint)
+    return Task(classes, None if learnt is None else _labelled(learnt), _labelled(compared), name)
 
 
 def _labelled(cached: CachedImages) -> LabelledImages:

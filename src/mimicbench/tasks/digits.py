@@ -44,7 +44,7 @@ def digits(paths: Paths, *, size: Annotated[int, Field(ge=32)]) -> Task:
         content.add(Block(images[part], labels[part]))
     return Task(
         classes=tuple(str(label) for label in range(10)),
-        train=LabelledImages(images[~test], labels[~test]),
+        training=LabelledImages(images[~test], labels[~test]),
         test=LabelledImages(images[test], labels[test]),
         fingerprint=content.fingerprint(),
     )

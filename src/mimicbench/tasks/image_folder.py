@@ -1,4 +1,4 @@
-"""A task of the user's own: ``train/<class>/…`` and ``test/<class>/…``."""
+"""A task of the user's own: ``train/<class>/…`` and ``test/<class>/…``, or the latter alone."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,8 @@ def image_folder(paths: Paths, *, folder: str, size: Annotated[int, Field(ge=32)
 
     Args:
         paths: Where data sets and caches lie.
-        folder: Holds ``train/<class>/…`` and ``test/<class>/…``, below ``paths.data_dir``.
+        folder: Holds ``train/<class>/…`` and ``test/<class>/…``, below ``paths.data_dir``; the latter alone where the
+            mentor is there.
         size: Height and width of an image, in pixels.
         convert: Turn grey, transparent and other images into RGB instead of refusing them.
 
@@ -29,15 +30,16 @@ def image_folder(paths: Paths, *, folder: str, size: Annotated[int, Field(ge=32)
         UserError: A folder is missing, a class has no images in one of the splits, or an image cannot be used.
     """
     place = data_folder(paths, folder, "task.folder")
-    train, test = (_files_by_class(place / split) for split in ("train", "test"))
-    for known, other, lacking in ((train, test, "test"), (test, train, "train")):
+    test = _files_by_class(place / "test")
+    train = _files_by_class(place / "train") if (place / "train").exists() else None
+    for known, other, lacking in ((train or test, test, "test"), (test, train or test, "train")):
         if missing := [name for name in known if name not in other]:
             raise UserError(f"{place / lacking / missing[0]} does not exist, but every class needs images there.")
-    if len(train) < 2:
-        raise UserError(f"{place / 'train'} holds one class, '{next(iter(train))}', and a task needs two or more.")
+    if len(test) < 2:
+        raise UserError(f"{place / 'test'} holds one class, '{next(iter(test))}', and a task needs two or more.")
     return decoded(
-        tuple(train),
-        _source(place, "train", train, size, convert),
+        tuple(test),
+        None if train is None else _source(place, "train", train, size, convert),
         _source(place, "test", test, size, convert),
         paths.cache_dir,
     )
@@ -45,7 +47,9 @@ def image_folder(paths: Paths, *, folder: str, size: Annotated[int, Field(ge=32)
 
 def _files_by_class(split: Path) -> dict[str, list[Path]]:
     if not split.is_dir():
-        raise UserError(f"{split} does not exist; task.folder must hold train/<class>/ and test/<class>/.")
+        raise UserError(
+            f"{split} does not exist; task.folder must hold test/<class>/, and train/<class>/ to train a mentor."
+        )
     classes = sorted(path for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not classes:
         raise UserError(f"{split} holds no folders; put the images of each class into one, named as the class.")

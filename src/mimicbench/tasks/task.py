@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mimicbench.errors import UserError
+
 
 @dataclass(frozen=True)
 class LabelledImages:
@@ -24,15 +26,29 @@ class Task:
 
     Attributes:
         classes: The K class names, in the order of their labels.
-        train: What the mentor learns from.
+        training: What the mentor learns from; None where nobody here may see that.
         test: What mentor and student are compared on.
         fingerprint: Names this content: equal for equal images and labels, and only for those.
     """
 
     classes: tuple[str, ...]
-    train: LabelledImages
+    training: LabelledImages | None
     test: LabelledImages
     fingerprint: str
+
+    @property
+    def train(self) -> LabelledImages:
+        """What the mentor learns from.
+
+        Raises:
+            UserError: There is none.
+        """
+        if self.training is None:
+            raise UserError(
+                "The task holds test images alone, so that nothing can be trained on it or compared with what was; "
+                "choose a mentor that is there (mentor=onnx, mentor=http, mentor.checkpoint=…), or add train/<class>/."
+            )
+        return self.training
 
     @property
     def size(self) -> int:
