@@ -7,7 +7,8 @@ import torch
 from hypothesis import HealthCheck, settings
 
 os.environ["MIMICBENCH_LOCKS"] = tempfile.mkdtemp(prefix="mimicbench-test-")  # not to share cores with real jobs
-torch.set_num_threads(min(2, torch.get_num_threads()))
+os.environ["OMP_NUM_THREADS"] = "1"  # of the jobs that tests start: pytest has a worker for each core
+torch.set_num_threads(1)
 settings.register_profile(
     "mimicbench", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1,6 +1,7 @@
 """A server of the Open Inference Protocol that misbehaves on demand."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -84,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
         if wrong == "late":
             time.sleep(1.0)
         if wrong == "cut":
-            self.connection.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
             return
         if wrong is not None and wrong.isdigit():
             later = {"Retry-After": "0"} if wrong == "429" else {}
