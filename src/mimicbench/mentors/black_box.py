@@ -22,6 +22,7 @@ class BlackBox(Mentor):
         run: What the model makes of a batch, as :meth:`Exchange.put` gives it; its first dimension is the batch's.
         exchange: The model's language.
         fingerprint: Names the model and the language.
+        elsewhere: Whether it runs on other processors than a student.
     """
 
     def __init__(
@@ -31,12 +32,15 @@ class BlackBox(Mentor):
         run: Callable[[Tensor], Tensor],
         exchange: Exchange,
         fingerprint: str,
+        *,
+        elsewhere: bool = False,
     ) -> None:
         self.classes = task.classes
         self.device = device
         self._run = run
         self._exchange = exchange
         self.fingerprint = fingerprint
+        self.elsewhere = elsewhere
         self.names_class_only = exchange.says == "label"
 
     @torch.no_grad()

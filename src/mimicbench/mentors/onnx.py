@@ -27,7 +27,8 @@ _TYPES = {
 def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelIO) -> BlackBox:
     """A mentor from an ONNX file; needs ``pip install 'mimicbench[onnx]'``.
 
-    It runs with ONNX Runtime, on the GPU where the job runs there and the runtime can, else on the CPU.
+    It runs with ONNX Runtime, on the GPU where the job runs there and the runtime can, else on the CPU. A student on a GPU
+    learns while a mentor on the CPU answers; on the same processor one would wait for the other all the same.
 
     Args:
         task: What it does; classes in the order of its outputs.
@@ -47,7 +48,8 @@ def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelI
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors, which are raised as well
     providers = ["CPUExecutionProvider"]
-    if hardware.device.type == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+    on_gpu = hardware.device.type == "cuda"
+    if on_gpu and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         providers.insert(0, "CUDAExecutionProvider")
     file = existing(path)
     try:
@@ -63,7 +65,8 @@ def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelI
         (answers,) = session.run([gives.name], {takes.name: sent.cpu().numpy()})
         return torch.from_numpy(answers)
 
-    return BlackBox(task, hardware.device, run, exchange, named)
+    elsewhere = on_gpu and "CUDAExecutionProvider" not in session.get_providers()
+    return BlackBox(task, hardware.device, run, exchange, named, elsewhere=elsewhere)
 
 
 def _port(one: Any) -> Port:
