@@ -27,8 +27,8 @@ _TYPES = {
 def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelIO) -> BlackBox:
     """A mentor from an ONNX file; needs ``pip install 'mimicbench[onnx]'``.
 
-    It runs with ONNX Runtime, on the GPU where the job runs there and the runtime can, else on the CPU. A student on a GPU
-    learns while a mentor on the CPU answers; on the same processor one would wait for the other all the same.
+    It runs with ONNX Runtime, on the GPU where the job runs there and the runtime can, else on the CPU. A student on a
+    GPU learns while a mentor on the CPU answers; on the same processor one would wait for the other all the same.
 
     Args:
         task: What it does; classes in the order of its outputs.
