@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import lightning as L  # noqa: N812
@@ -167,6 +168,14 @@ def randomised(network: nn.Module) -> nn.Module:
         elif name.endswith("running_var"):
             nn.init.uniform_(value, 0.5, 1.5)
     return network
+
+
+def until(happened: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for what another thread does."""
+    end = monotonic() + seconds
+    while not happened():
+        assert monotonic() < end, "it never happened"
+        sleep(0.01)
 
 
 def spied(monkeypatch: Any, owner: Any, name: str) -> list[tuple[Any, ...]]:

@@ -1,10 +1,12 @@
 import threading
+from time import sleep
 
 import pytest
 import torch
 
 from mimicbench.chunks import Chunks
 from mimicbench.learner import Samples
+from tests.standins import until
 
 
 def numbers(start: int, stop: int) -> Samples:
@@ -46,8 +48,7 @@ def test_the_next_chunk_is_made_while_one_is_learned_from() -> None:
     walk = iter(chunks)
     make.let.release(2)
     next(walk)
-    while make.made < 14:  # by the other thread, while this one learns
-        threading.Event().wait(0.01)
+    until(lambda: make.made == 14)  # by the other thread, while this one learns
     assert chunks.counted == 7  # what a killed process would have to ask for again is not counted
     assert chunks.state_dict() == {"taken": 1}
     next(walk)
@@ -68,23 +69,30 @@ def test_no_more_than_one_chunk_is_made_ahead() -> None:
 
 def test_waiting_is_measured() -> None:
     def slow(start: int, stop: int) -> Samples:
-        threading.Event().wait(0.05)
+        sleep(0.05)
         return numbers(start, stop)
 
-    for ahead, low, high in ((False, 0.2, 0.35), (True, 0.05, 0.19)):
-        chunks = Chunks(28, 7, slow, ahead=ahead)
+    waited = []
+    for ahead in (False, True):
+        chunks = Chunks(70, 7, slow, ahead=ahead)
         for _ in chunks:
-            threading.Event().wait(0.06)  # learn
-        assert low <= chunks.waited < high, ahead
+            sleep(0.05)  # learn
+        waited.append(chunks.waited)
+    assert waited[0] >= 0.5
+    assert 0.05 <= waited[1] < 0.8 * waited[0]
 
 
 def test_what_goes_wrong_ahead_is_met_in_its_turn() -> None:
+    begun = []
+
     def failing(start: int, stop: int) -> Samples:
+        begun.append(start)
         if start == 14:
             raise ValueError("here")
         return numbers(start, stop)
 
-    walk = iter(Chunks(22, 7, failing, ahead=True))
+    walk = iter(Chunks(28, 7, failing, ahead=True))
     assert [len(next(walk)[0]) for _ in range(2)] == [7, 7]
     with pytest.raises(ValueError, match="here"):
         next(walk)
+    assert begun == [0, 7, 14]

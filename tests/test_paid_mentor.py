@@ -99,15 +99,32 @@ def test_a_mentor_that_names_a_class_has_no_probabilities_to_give(read: Any, tmp
 
 @pytest.mark.parametrize("attack", ["composite", "composite_once"])
 def test_a_student_learns_while_a_server_answers(read: Any, attack: str, tmp_path: Path) -> None:
-    longer = (f"attack={attack}", "attack.samples_per_epoch=1024", "attack.chunk_size=128", "trainer.max_epochs=2")
-    with serving(read, metadata=METADATA, slow=0.2) as (url, witness):
+    longer = (
+        f"attack={attack}",
+        "attack.samples_per_epoch=1024",
+        "attack.chunk_size=128",
+        "trainer.max_epochs=2",
+        "student.width=0.25",
+    )
+    with serving(read, metadata=METADATA, slow=0.1) as (url, witness):
         result = job(url, tmp_path / "cache", tmp_path / "one", *LOGITS, *longer, "oracle=softmax")
     asked = {"composite": 2048, "composite_once": 1024}[attack]
     assert result.queries.total == asked
-    assert 0.2 <= result.waited_seconds < result.train_seconds
-    with serving(read, metadata=METADATA) as (url, _), pytest.MonkeyPatch.context() as patched:
+    with serving(read, metadata=METADATA, slow=0.1) as (url, _), pytest.MonkeyPatch.context() as patched:
         patched.setattr(HttpMentor, "elsewhere", False)
         there = job(url, tmp_path / "other", tmp_path / "two", *LOGITS, *longer, "oracle=softmax")
     assert there.queries.total == asked
+    assert 0.1 <= result.waited_seconds < 0.8 * there.waited_seconds < there.train_seconds
     assert (result.student_accuracy, result.fidelity) == (there.student_accuracy, there.fidelity)
     assert len(witness.answered) == len(set(witness.answered))
+
+
+@pytest.mark.parametrize("attack", ["standard", "composite_once"])
+def test_a_job_that_is_repeated_when_it_had_ended_tells_the_same(read: Any, attack: str, tmp_path: Path) -> None:
+    with serving(read, metadata=METADATA) as (url, _):
+        first, again = (
+            job(url, tmp_path / "cache", tmp_path / "one", *LOGITS, "oracle=label", f"attack={attack}").queries
+            for _ in range(2)
+        )
+    assert first.total == again.total == first.unique == again.unique == 512
+    assert again.repeated == 0

@@ -80,8 +80,9 @@ class Chunks:
         with ThreadPoolExecutor(1, thread_name_prefix="making") as thread:
             coming: Future[tuple[Samples, int]] | None = None
             for part in parts:
-                there, coming = coming, thread.submit(made, part)
+                there = None if coming is None else coming.result()
+                coming = thread.submit(made, part)
                 if there is not None:
-                    yield there.result()
+                    yield there
             if coming is not None:
                 yield coming.result()

@@ -12,9 +12,10 @@ from mimicbench.stopwatch import Stopwatch
 class Curves(L.Callback):
     """Gives the loggers a row after every epoch.
 
-    It holds ``train/loss`` and ``train/learning_rate``; ``queries``, all that were answered so far; and the epoch's
-    ``train/samples_per_second``. It goes to the loggers at once, and not by Lightning's ``log``, which would hand it on
-    only after the checkpoint: a process that is killed between the two would leave a curve without it.
+    It holds ``train/loss`` and ``train/learning_rate``; ``queries``, all that were answered so far (where a list of
+    them is asked while the student learns, as far as that has come); and the epoch's ``train/samples_per_second``. It
+    goes to the loggers at once, and not by Lightning's ``log``, which would hand it on only after the checkpoint: a
+    process that is killed between the two would leave a curve without it.
 
     Args:
         oracle: Counts the queries.

@@ -1,4 +1,4 @@
-"""One job, put together from its configuration: the only place that builds what the configuration names."""
+"""One job, put together from its configuration."""
 
 import logging
 import os

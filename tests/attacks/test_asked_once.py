@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from mimicbench.attacks.asked_once import AskedOnce
-from mimicbench.errors import QueryBudgetExceeded
+from mimicbench.errors import QueryBudgetExceeded, UserError
 from mimicbench.oracles import Oracle
 from mimicbench.oracles.softmax import Softmax
-from tests.standins import CPU, SpyMentor
+from tests.standins import CPU, SpyMentor, until
 
 IMAGES = torch.rand(10, 3, 4, 4, generator=torch.manual_seed(0))
 
@@ -25,7 +25,7 @@ def query(places: np.ndarray) -> Tensor:
 
 
 def asked_once(file: Path, oracle: Oracle, count: int = 10) -> AskedOnce:
-    return AskedOnce(file, oracle, query, ORDER[count > ORDER], 4, CPU)
+    return AskedOnce(file, oracle, query, count, 4, CPU, (lambda: ORDER) if oracle.elsewhere else None)
 
 
 class Elsewhere(SpyMentor):
@@ -50,8 +50,7 @@ def test_replies_are_asked_for_in_their_order_and_kept(elsewhere: bool, tmp_path
     assert not mentor.seen
     torch.testing.assert_close(replies[ORDER], SpyMentor()(IMAGES)[ORDER], rtol=0, atol=1e-6)
     assert torch.equal(mentor.asked, IMAGES[ORDER if elsewhere else ALL])
-    while not replies.settled:
-        assert elsewhere
+    assert replies.settled  # whoever has had the last of them finds all kept
     np.testing.assert_array_equal(np.load(file), replies[ALL])
     assert {path.name for path in file.parent.iterdir()} <= {"replies.npy", "replies.lock"}
 
@@ -108,6 +107,7 @@ def test_replies_that_are_there_need_not_wait_for_the_others(tmp_path: Path) -> 
         torch.testing.assert_close(replies[ORDER[:4]], expected[ORDER[:4]], rtol=0, atol=1e-6)
         later = student.submit(replies.__getitem__, ORDER[3:9])
         mentor.let.release()
+        until(lambda: len(mentor.seen) == 2)
         assert not later.done()
         assert not replies.settled
         mentor.let.release()
@@ -132,8 +132,20 @@ def test_nothing_is_asked_after_a_stop(tmp_path: Path) -> None:
     replies[ORDER[:4]]
     replies.stop()
     mentor.let.release(9)
-    with pytest.raises(AssertionError, match="nothing is asked for any more"):
+    with pytest.raises(RuntimeError, match="Nothing is asked for any more"):
         replies[ALL]
     assert len(mentor.asked) <= 8  # one query may have been under way
     assert not replies.settled
     assert list(tmp_path.rglob("*.npy")) == []
+
+
+def test_a_list_that_cannot_be_kept_is_told_to_whoever_wants_the_last_of_it(tmp_path: Path) -> None:
+    mentor = Elsewhere()
+    replies = asked_once(tmp_path / "replies.npy", Softmax(mentor, budget=10))
+    mentor.let.release()
+    replies[ORDER[:4]]
+    (tmp_path / "replies.npy").mkdir()  # nothing can be put in its place
+    mentor.let.release(9)
+    with pytest.raises(UserError, match=r"paths\.output_dir"):
+        replies[ORDER[8:]]
+    assert not replies.settled

@@ -1,9 +1,10 @@
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mimicbench.attacks import Attack
 from mimicbench.augmentation import Augmentation
@@ -15,7 +16,7 @@ from mimicbench.rank import ALONE, Rank
 from mimicbench.resident import ResidentImages
 from mimicbench.student import Student
 from tests.making import pictures
-from tests.standins import CPU, SpyMentor, make_composite, make_pool, make_recipe, make_standard, make_trainer
+from tests.standins import CPU, SpyMentor, make_composite, make_pool, make_recipe, make_standard, make_trainer, until
 
 
 def fitted(attack: Attack, oracle: Label, folder: Path) -> Student:
@@ -161,10 +162,34 @@ def test_a_checkpoint_counts_what_need_not_be_asked_again(kind: str, asked: int,
     assert attack.state_dict()["asked"] == 0
     chunks = iter(attack.train_dataloader())
     next(chunks)
-    while attack.oracle.asked < asked or attack.settled() < kept:  # the thread is at it
-        pass
+    until(lambda: attack.oracle.asked >= asked and attack.settled() >= kept)
     if kind != "epoch":
         next(chunks)
         next(chunks)  # made when all were kept
     assert attack.oracle.asked == (asked if kind != "epoch" else 16)
     assert attack.state_dict()["asked"] == kept
+
+
+@pytest.mark.parametrize("kind", ["epoch", "once", "standard"])
+def test_a_student_that_fails_ends_the_asking(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hung(SpyMentor):
+        elsewhere = True
+        hung_up = False
+
+        def hang_up(self) -> None:
+            self.hung_up = True
+
+        def __call__(self, images: Tensor) -> Tensor:
+            until(lambda: self.hung_up or len(self.seen) < 2)  # the third query takes long
+            return super().__call__(images)
+
+    def fails(*_: Any) -> None:
+        raise ValueError("here")
+
+    mentor = Hung()
+    monkeypatch.setattr(Student, "training_step", fails)
+    with pytest.raises(ValueError, match="here"):
+        fitted(made(kind), Label(mentor, budget=None), tmp_path)
+    assert mentor.hung_up
+    sleep(0.2)
+    assert len(mentor.seen) <= 3  # what was under way

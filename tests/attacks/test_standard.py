@@ -79,7 +79,7 @@ def test_the_walk_meets_each_image_once_a_round_whatever_the_length_of_an_epoch(
     attack = make_standard(numbered_pool(size), epochs, budget, seed, samples_per_epoch=samples)
     length = samples or size
     used = min(size, epochs * length, size if budget is None else budget)
-    attack._replies = torch.zeros(used, 2)  # not asked for here
+    attack._list = torch.zeros(used, 2)  # not asked for here
     attached(attack, Path("not-used"))
     walk = [number for epoch in range(epochs) for number in numbers(epoch_of(attack, epoch, 7)[0])]
     assert len(walk) == epochs * length

@@ -66,7 +66,7 @@ def test_no_gradient_passes(make: Make) -> None:
 def test_nothing_behind_the_door_is_reachable_by_name(make: Make) -> None:
     oracle = make(spy())
     public = {name for name in dir(oracle) if not name.startswith("_")}
-    told = {"keeps_argmax", "names_class_only", "price_per_1000"}
+    told = {"keeps_argmax", "names_class_only", "price_per_1000", "elsewhere", "hang_up"}
     assert public == {"ask", "asked", "budget", "fingerprint", "ledger", "recall"} | told
     assert not any(isinstance(getattr(oracle, name), Mentor | nn.Module) for name in public)
 

@@ -1,6 +1,7 @@
 """What all attacks share: a plan within the budget, and chunks for the student."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, final
@@ -10,8 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mimicbench.attacks.asked_once import AskedOnce
 from mimicbench.attacks.draws import Draws
 from mimicbench.chunks import Chunks
+from mimicbench.counter_rng import walk
 from mimicbench.errors import UserError
 from mimicbench.evaluation import Evaluation
 from mimicbench.learner import Samples
@@ -80,6 +83,7 @@ class Attack(L.LightningDataModule, ABC):
         self.recipe = recipe
         self.use = use
         self._chunks: Chunks | None = None  # of the current epoch
+        self._list: AskedOnce | None = None
         self._waited = 0.0  # in earlier ones
 
     def attach(
@@ -154,7 +158,7 @@ class Attack(L.LightningDataModule, ABC):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.oracle.recall(state_dict["asked"])
-        self._waited = state_dict["waited"]
+        self._waited = state_dict.get("waited", 0.0)
 
     @final
     @property
@@ -162,12 +166,37 @@ class Attack(L.LightningDataModule, ABC):
         """Seconds in which the student waited for samples and replies, so far."""
         return self._waited + (self._chunks.waited if self._chunks is not None else 0.0)
 
+    @final
+    def asked_once(self, query: Callable[[np.ndarray], Tensor], count: int) -> AskedOnce:
+        """The replies to a list of queries, each sent once, in whose :func:`walk` the student learns.
+
+        Args:
+            query: Gives the images of some places of the list, float [B, C, H, W].
+            count: Its length.
+        """
+        if self._list is None:
+            meanwhile = self.oracle.elsewhere and self.rank.count == 1  # several ranks learn together or not at all
+            wanted = (lambda: walk(self.seed, count, np.arange(count))) if meanwhile else None
+            settings = (self.chunk_size, self.images.device, wanted)
+            self._list = AskedOnce(self.replies_file, self.oracle, query, count, *settings)
+        return self._list
+
+    @final
     def settled(self) -> int:
         """Queries that a process which goes on from here need not send again: their replies are learned or kept."""
-        return self.oracle.asked
+        return self.oracle.asked if self._list is None or self._list.settled else 0
 
+    @final
     def stop(self) -> None:
         """Send no more queries: the training is over, one way or the other."""
+        if self._list is not None:
+            self._list.stop()
+
+    @final
+    def on_exception(self, exception: BaseException) -> None:
+        """Send nothing more of what is under way either, before Lightning waits for it."""
+        self.stop()
+        self.oracle.hang_up()
 
     @property
     @abstractmethod

@@ -7,7 +7,6 @@ import numpy as np
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from mimicbench.attacks.asked_once import AskedOnce
 from mimicbench.attacks.attack import Attack, Use
 from mimicbench.attacks.draws import Draws
 from mimicbench.augmentation import Augmentation
@@ -121,19 +120,10 @@ class Composite(Attack):
         else:
             index = walk(self.seed, self._to_ask, epoch * self.samples_per_epoch + places)
             images = self._blend(self._set[index])
-            replies = self._replies[index]
+            replies = self.asked_once(lambda places: self._blend(self._set[places]), self._to_ask)[index]
         if self.augment is not None:
             images = self.augment(images, self.seed, epoch, places)
         return images, self.targets(replies)
-
-    def settled(self) -> int:
-        """All that were sent, or, of a set that is asked once, all or none."""
-        return self.oracle.asked if self.refresh == "epoch" else self._to_ask * self._replies.settled
-
-    def stop(self) -> None:
-        """Send no more queries."""
-        if self.refresh == "once":
-            self._replies.stop()
 
     @property
     def unique_queries(self) -> int:
@@ -163,14 +153,6 @@ class Composite(Attack):
     @cached_property
     def _set(self) -> Draws:
         return self.draws(0, 0, self._to_ask)
-
-    @cached_property
-    def _replies(self) -> AskedOnce:
-        def query(places: np.ndarray) -> Tensor:
-            return self._blend(self._set[places])
-
-        wanted = walk(self.seed, self._to_ask, np.arange(self._to_ask))
-        return AskedOnce(self.replies_file, self.oracle, query, wanted, self.chunk_size, self.images.device)
 
 
 def _hashes(draws: Draws) -> np.ndarray:

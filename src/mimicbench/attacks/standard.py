@@ -1,12 +1,9 @@
 """Standard mimicking: each pool image is asked once, and keeps its label."""
 
-from functools import cached_property
-
 import numpy as np
 from pydantic import PositiveInt
 from torch import Tensor
 
-from mimicbench.attacks.asked_once import AskedOnce
 from mimicbench.attacks.attack import Attack, Use
 from mimicbench.attacks.draws import Draws
 from mimicbench.augmentation import Augmentation
@@ -53,14 +50,6 @@ class Standard(Attack):
         used = min(len(pool), epochs * self.samples_per_epoch, len(pool) if budget is None else budget)
         self._used = np.sort(permutation(seed, 0, len(pool))[:used])
 
-    def settled(self) -> int:
-        """All or none."""
-        return len(self._used) * self._replies.settled
-
-    def stop(self) -> None:
-        """Send no more queries."""
-        self._replies.stop()
-
     @property
     def unique_queries(self) -> int:
         """All of them: each used image of the pool is asked once, and they are taken to differ."""
@@ -75,15 +64,11 @@ class Standard(Attack):
         """Pool images, augmented, with the replies to the unchanged ones."""
         places = self.places(start, stop)
         index = walk(self.seed, len(self._used), epoch * self.samples_per_epoch + places)
-        images = self.images.take(to_device(self._used[index], self.images.device))
+        images = self._unchanged(index)
         if self.augment is not None:
             images = self.augment(images, self.seed, epoch, places)
-        return images, self.targets(self._replies[index])
+        return images, self.targets(self.asked_once(self._unchanged, len(self._used))[index])
 
-    @cached_property
-    def _replies(self) -> AskedOnce:
-        def query(places: np.ndarray) -> Tensor:
-            return self.images.take(to_device(self._used[places], self.images.device))
-
-        wanted = walk(self.seed, len(self._used), np.arange(len(self._used)))
-        return AskedOnce(self.replies_file, self.oracle, query, wanted, self.chunk_size, self.images.device)
+    def _unchanged(self, places: np.ndarray) -> Tensor:
+        """The pool images at some places of the list of used ones."""
+        return self.images.take(to_device(self._used[places], self.images.device))

@@ -85,6 +85,10 @@ class HttpMentor(Mentor):
                 f"Replies cannot be kept in paths.cache_dir ({error}); make room, or choose another."
             ) from None
 
+    def hang_up(self) -> None:
+        """Send no more requests; those under way are kept when they are answered."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
     def paid_by(self, job: str) -> None:
         """Say which job is charged from now on."""
         self._replies.payer = job

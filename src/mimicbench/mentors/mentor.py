@@ -35,6 +35,9 @@ class Mentor(ABC):
     def paid_by(self, job: str) -> None:  # noqa: B027 (most cost nothing)
         """Say which job is charged from now on, where replies cost money."""
 
+    def hang_up(self) -> None:  # noqa: B027 (most answer at once)
+        """Answer nothing more, where answering takes long or costs money: whoever waits is told so."""
+
     @property
     def account(self) -> Account | None:
         """What this job has had of it, where replies cost money."""

@@ -83,6 +83,11 @@ class Oracle(ABC):
             self.ledger.note(len(images))
         return self._reply(self.__mentor.queried(images), images)
 
+    @final
+    def hang_up(self) -> None:
+        """Ask the mentor nothing more, not even the rest of a query that is under way."""
+        self.__mentor.hang_up()
+
     def recall(self, asked: int) -> None:
         """Take over the count of an earlier process of this run, whose replies were learned or kept."""
         self.asked = max(self.asked, asked)

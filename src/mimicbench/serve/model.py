@@ -1,6 +1,7 @@
 """A door as a model of MLServer: what an attacker sees of it on the wire."""
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,8 +15,12 @@ from mlserver.types import InferenceRequest, InferenceResponse, MetadataTensor, 
 from mimicbench.errors import QueryBudgetExceeded, UserError
 from mimicbench.oracles import Oracle
 
+_MOST = 4096  # images in a request: 12 MB of pixels at 32×32, and some ten times as much as JSON
 _BAD_REQUEST = 400
 _FORBIDDEN = 403  # not 429: asking again would not help
+_TOO_LARGE = 413
+_BAD_GATEWAY = 502  # the mentor's own server may answer later
+_log = logging.getLogger(__name__)
 
 
 class ServedOracle(MLModel):  # type: ignore[misc]  # MLServer has no types
@@ -40,15 +45,19 @@ class ServedOracle(MLModel):  # type: ignore[misc]  # MLServer has no types
         """Answer one request.
 
         Raises:
-            MLServerError: It holds no such images, the oracle's budget does not cover them, or the mentor fails.
+            MLServerError: It holds no such images or too many, the oracle's budget does not cover them, or the mentor
+                fails.
         """
+        if payload.id is not None and not payload.id.isascii():  # it comes back as a header
+            raise MLServerError("The id holds letters that are not ASCII.", _BAD_REQUEST)
         images = self._images(payload)
         try:
             replies = await asyncio.get_running_loop().run_in_executor(self._thread, self._replies, images)
         except QueryBudgetExceeded as error:
             raise MLServerError(str(error), _FORBIDDEN) from None
         except UserError as error:
-            raise MLServerError(str(error)) from None
+            _log.error("%s", error)  # what clients need not know
+            raise MLServerError("The mentor does not answer.", _BAD_GATEWAY) from None
         return InferenceResponse(id=payload.id, model_name=self.name, outputs=[self._output(replies)])
 
     def _images(self, payload: InferenceRequest) -> np.ndarray:
@@ -59,6 +68,8 @@ class ServedOracle(MLModel):  # type: ignore[misc]  # MLServer has no types
         put: RequestInput = payload.inputs[0]
         if put.datatype != "UINT8" or len(put.shape) != 4 or list(put.shape[1:]) != [self._size, self._size, 3]:
             raise MLServerError(f"The input is {put.datatype} {put.shape}, and {wanted} is asked for.", _BAD_REQUEST)
+        if put.shape[0] > _MOST:
+            raise MLServerError(f"A request holds {_MOST:,} images at most.", _TOO_LARGE)
         try:
             values = np.asarray(getattr(put.data, "root", put.data))
             if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > 255:
@@ -82,7 +93,7 @@ class ServedOracle(MLModel):  # type: ignore[misc]  # MLServer has no types
         )
 
 
-def settings(name: str, oracle: Oracle, device: torch.device, size: int, classes: int) -> ModelSettings:
+def described(name: str, oracle: Oracle, device: torch.device, size: int, classes: int) -> ModelSettings:
     """What the server is to know of a model.
 
     Args:

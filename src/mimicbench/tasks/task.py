@@ -45,8 +45,8 @@ class Task:
         """
         if self.training is None:
             raise UserError(
-                "The task holds test images alone, so that nothing can be trained on it or compared with what was; "
-                "choose a mentor that is there (mentor=onnx, mentor=http, mentor.checkpoint=…), or add train/<class>/."
+                "The task's training images are needed, and it holds test images alone: choose a mentor that is there "
+                "(mentor=onnx, mentor=http, mentor.checkpoint=…), and an oracle and a pool that are not made of them."
             )
         return self.training
 
