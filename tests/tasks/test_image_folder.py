@@ -71,7 +71,7 @@ def test_test_images_alone_are_enough_for_a_mentor_that_is_there(paths: Paths) -
     assert alone.classes == whole.classes
     np.testing.assert_array_equal(alone.test.images, whole.test.images)
     assert alone.fingerprint != whole.fingerprint
-    with pytest.raises(UserError, match="holds test images alone, so that nothing can be trained on it"):
+    with pytest.raises(UserError, match="training images are needed, and it holds test images alone"):
         _ = alone.train
 
 
