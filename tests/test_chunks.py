@@ -58,6 +58,19 @@ def test_the_next_chunk_is_made_while_one_is_learned_from() -> None:
     assert chunks.counted == 22
 
 
+def test_the_count_is_taken_by_the_thread_that_makes_chunks_before_it_makes_another() -> None:
+    names: list[str] = []
+
+    def count() -> int:
+        names.append(threading.current_thread().name)
+        return len(names)
+
+    assert len(list(Chunks(22, 7, numbers, count, ahead=True))) == 4
+    assert names[0] == threading.current_thread().name
+    assert len(names) == 5
+    assert all(name.startswith("making") for name in names[1:])
+
+
 def test_no_more_than_one_chunk_is_made_ahead() -> None:
     make = Maker()
     make.let.release(9)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from threading import Event
 from time import sleep
 from typing import Any
 
@@ -193,3 +194,24 @@ def test_a_student_that_fails_ends_the_asking(kind: str, tmp_path: Path, monkeyp
     assert mentor.hung_up
     sleep(0.2)
     assert len(mentor.seen) <= 3  # what was under way
+
+
+@pytest.mark.parametrize("kind", ["once", "standard"])
+def test_a_checkpoint_counts_nothing_of_a_list_that_is_not_kept_yet(kind: str, tmp_path: Path) -> None:
+    let = Event()
+
+    class Slow(SpyMentor):
+        elsewhere = True
+
+        def __call__(self, images: Tensor) -> Tensor:
+            assert len(self.seen) < 3 or let.wait(60)
+            return super().__call__(images)
+
+    attack = made(kind)
+    nothing = Evaluation(ResidentImages(pictures(0), CPU), *2 * [torch.zeros(0, dtype=torch.int64)])
+    attack.attach(Label(Slow(), budget=None), nothing, CPU, tmp_path / "replies.npy")
+    attack.trainer = make_trainer()
+    next(iter(attack.train_dataloader()))
+    assert attack.oracle.asked >= 8
+    assert attack.state_dict()["asked"] == 0
+    let.set()

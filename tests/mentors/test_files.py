@@ -17,7 +17,10 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from mimicbench.errors import UserError
+from mimicbench.hardware import Hardware
 from mimicbench.mentors import Mentor
+from mimicbench.mentors.exchange import ModelIO
+from mimicbench.mentors.onnx import onnx as read_onnx
 from mimicbench.schema import build
 from tests.making import make_paths
 from tests.standins import FLOAT32, make_task, spied
@@ -225,3 +228,14 @@ def test_a_program_of_two_inputs_is_refused(tmp_path: Path) -> None:
     assert (
         "'images' float32 [7, 3, 32, 32]; 'more' float32 [7, 3, 32, 32]; only programs that take images alone" in said
     )
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_an_onnx_mentor_on_the_cpu_answers_elsewhere_than_a_student_on_a_gpu(device: str, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+        hardware = Hardware(torch.device(device), "32-true")
+        io = ModelIO(range=1, says="logits")
+        path = as_onnx(tmp_path / "model.onnx")
+        mentor = read_onnx(TASK, make_paths(tmp_path), hardware, path=path, io=io)
+    assert mentor.elsewhere == (device == "cuda")

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from mimicbench.schema import build
 from tests.making import make_paths
 from tests.mentors.inference_server import Witness, serving
 from tests.mentors.killed_while_asking import images as asked_images
-from tests.standins import FLOAT32, make_task
+from tests.standins import FLOAT32, make_task, until
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 TASK = make_task(classes=5)
@@ -151,7 +152,7 @@ def test_a_fifth_of_requests_that_fail_change_nothing(wrong: str, encoding: str)
 )
 def test_a_server_that_never_answers_ends_with_one_sentence(wrong: str, said: str) -> None:
     with serving(read, metadata=METADATA, trouble=lambda _: wrong) as (url, _):
-        sentence = refused(url, retries=2, timeout=0.3, in_flight=1)
+        sentence = refused(url, retries=2, timeout=0.3 if wrong == "late" else 30, in_flight=1)
         assert said in sentence
         assert "\n" not in sentence
 
@@ -312,3 +313,14 @@ def test_each_job_has_an_account_of_its_own() -> None:
         mentor.paid_by("two")
         mentor.queried(IMAGES)
         assert mentor.account == Account(training=70, measuring=0, in_doubt=0, retried=0)
+
+
+def test_a_mentor_that_hangs_up_sends_no_further_request() -> None:
+    with serving(read, metadata=METADATA, slow=0.3) as (url, witness), ThreadPoolExecutor(1) as student:
+        mentor = made(url, in_flight=1)
+        asked = student.submit(mentor, IMAGES)
+        until(lambda: bool(witness.times))
+        mentor.hang_up()
+        with pytest.raises(CancelledError):
+            asked.result(30)
+        assert len(witness.times) <= 2  # of thirteen

@@ -113,7 +113,7 @@ class HttpMentor(Mentor):
             finally:  # where one has failed: those under way are waited for and kept, others are not sent
                 for one in asking:
                     one.cancel()
-                wait(asking)
+                wait([one for one in asking if not one.cancelled()])  # cancelled ones are never done after hang_up
         answers = torch.from_numpy(np.stack([known[name] for name in names]))
         return self._exchange.understood(answers, len(names)).to(self.device)
 
