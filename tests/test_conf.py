@@ -68,6 +68,17 @@ def test_every_network_is_built_for_mentor_and_student(choice: str) -> None:
         assert network(torch.zeros(2, 3, 48, 48)).shape == (2, 7)
 
 
+@pytest.mark.parametrize("mentor", NOT_TRAINED)
+@pytest.mark.parametrize("choice", [choice for group, choice in CHOICES if group == "oracle"])
+def test_every_oracle_protects_mentors_that_were_trained_elsewhere(mentor: str, choice: str) -> None:
+    overrides = ["experiment=audit", f"mentor={mentor}", *NOT_TRAINED[mentor], "student=vgg16", "student.width=0.1"]
+    oracle = composed(*overrides, f"oracle={choice}").oracle
+    for node in (oracle.get("proxy"), oracle.get("training", {}).get("network")):
+        if node is not None:
+            network = build("oracle.network", node, 7, 32, 0.0)
+            assert sum(weights.numel() for weights in network.parameters()) < 0.02 * 15e6, "not like the student"
+
+
 @pytest.mark.parametrize("group", ["logger", "callbacks"])
 def test_loggers_and_callbacks_are_built(group: str, tmp_path: Path) -> None:
     for choice in [choice for known, choice in CHOICES if known == group]:
