@@ -64,10 +64,7 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
         continue_curves(job.trainer.loggers, checkpoint)
         for logger in job.trainer.loggers:
             logger.log_hyperparams(_plain(config))
-        try:
-            job.trainer.fit(job.student, datamodule=job.attack, ckpt_path=checkpoint)
-        finally:
-            job.attack.stop()
+        job.trainer.fit(job.student, datamodule=job.attack, ckpt_path=checkpoint)
         if not rank.first:
             return None
         found, shown = _predictions(job), Examples.of(job.attack, job.mentor)

@@ -187,15 +187,10 @@ class Attack(L.LightningDataModule, ABC):
         return self.oracle.asked if self._list is None or self._list.settled else 0
 
     @final
-    def stop(self) -> None:
-        """Send no more queries: the training is over, one way or the other."""
+    def on_exception(self, exception: BaseException) -> None:
+        """Send no more queries, of a chunk that is being asked about either, before Lightning waits for it."""
         if self._list is not None:
             self._list.stop()
-
-    @final
-    def on_exception(self, exception: BaseException) -> None:
-        """Send nothing more of what is under way either, before Lightning waits for it."""
-        self.stop()
         self.oracle.hang_up()
 
     @property

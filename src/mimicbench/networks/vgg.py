@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
+from mimicbench.networks.initialised import he_normal, scaled
+
 _STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 _DENSE = (512, 512)
 
@@ -49,7 +51,7 @@ class VGG16(nn.Module):
         channels = 3
         for stage in _STAGES:
             for full_width in stage:
-                filters = _scaled(full_width, width)
+                filters = scaled(full_width, width)
                 layers.append(nn.Conv2d(channels, filters, 3, padding=1, bias=not batch_norm))
                 layers += [nn.BatchNorm2d(filters)] if batch_norm else []
                 layers.append(nn.ReLU(inplace=True))
@@ -60,22 +62,14 @@ class VGG16(nn.Module):
         head: list[nn.Module] = [nn.Flatten()]
         inputs = channels * (size // 2 ** len(_STAGES)) ** 2
         for full_width in _DENSE:
-            head += [nn.Linear(inputs, _scaled(full_width, width)), nn.ReLU(inplace=True), nn.Dropout(dropout)]
-            inputs = _scaled(full_width, width)
+            head += [nn.Linear(inputs, scaled(full_width, width)), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+            inputs = scaled(full_width, width)
         self.classifier = nn.Sequential(*head, nn.Linear(inputs, classes))
 
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        he_normal(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits, float [B, K], of images, float [B, C, H, W] in [0, 1]."""
         normalised = (images - 0.5) / 0.25
         logits: Tensor = self.classifier(self.features(normalised))
         return logits
-
-
-def _scaled(channels: int, width: float) -> int:
-    return max(1, round(channels * width))

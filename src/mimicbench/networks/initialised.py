@@ -1,0 +1,17 @@
+"""What networks here have in common: how wide their layers are, and which weights they begin with."""
+
+from torch import nn
+
+
+def scaled(channels: int, width: float) -> int:
+    """A channel count times ``width``, at least 1."""
+    return max(1, round(channels * width))
+
+
+def he_normal(network: nn.Module) -> None:
+    """Draw all weights of convolutions and dense layers from He's normal initialisation (He et al. 2015); biases are 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
