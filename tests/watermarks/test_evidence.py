@@ -8,7 +8,7 @@ from torch import nn
 from mimicbench.errors import UserError
 from mimicbench.mentors import NetworkMentor
 from mimicbench.watermarks import Evidence, Triggers
-from mimicbench.watermarks.evidence import FILE, Message, convolution
+from mimicbench.watermarks.evidence import FILE, Message, convolutions
 from tests.making import pictures
 from tests.standins import FLOAT32, SpyMentor
 
@@ -55,5 +55,4 @@ def test_a_message_is_read_from_the_mean_over_the_filters() -> None:
     matrix = torch.randn(3, 3, generator=torch.Generator().manual_seed(4))
     right = [bool(row @ mean > 0) == bit for row, bit in zip(matrix, MESSAGE.bits, strict=True)]
     assert MESSAGE.score(NetworkMentor(network, ("a", "b"), FLOAT32)) == pytest.approx(sum(right) / 3)
-    assert convolution(network, 0) is network[0]
-    assert convolution(network, 1) is None
+    assert convolutions(network) == [network[0]]

@@ -64,8 +64,15 @@ def test_it_is_undefined_for_another_architecture(tmp_path: Path) -> None:
     assert one.evidence.score(suspect(nn.Sequential(nn.Flatten(), nn.Linear(3072, 3)))) is None
 
 
+def test_the_middle_convolution_is_taken_where_none_is_named(tmp_path: Path) -> None:
+    own = Uchida(make_task(), make_paths(tmp_path), name="m", key=0, threshold=0.6, bits=64, layer=None, weight=0.01)
+    own.carried_by(network())
+    assert own.evidence.layer == 6
+    torch.testing.assert_close(own.penalty(network()), mark(tmp_path, layer=6).penalty(network()), rtol=0, atol=0)
+
+
 def test_a_layer_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"watermark\.layer=13, but the mentor has fewer convolutions"):
+    with pytest.raises(UserError, match=r"watermark\.layer=13, but the mentor has 13 convolutions"):
         mark(tmp_path, layer=13).penalty(network())
 
 

@@ -114,18 +114,17 @@ class Message(Evidence):
 
     def score(self, suspect: Mentor) -> float | None:
         """The share of bits that are right; None where the suspect has no such convolution, or does not show it."""
-        carrier = None if suspect.network is None else convolution(suspect.network, self.layer)
-        if carrier is None or tuple(carrier.weight.shape) != tuple(self.shape):
+        layers = [] if suspect.network is None else convolutions(suspect.network)
+        if self.layer >= len(layers) or tuple((carrier := layers[self.layer]).weight.shape) != tuple(self.shape):
             return None
         with torch.no_grad():
             said = (readings(carrier, self.key, self.size) > 0).cpu().numpy()
         return float((said == self.bits).mean())
 
 
-def convolution(network: nn.Module, number: int) -> nn.Conv2d | None:
-    """One of a network's convolutions, counted from 0; None where there are fewer."""
-    found = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    return found[number] if number < len(found) else None
+def convolutions(network: nn.Module) -> list[nn.Conv2d]:
+    """All of a network's, in the order in which it holds them."""
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d)]
 
 
 def readings(carrier: nn.Conv2d, key: int, count: int) -> Tensor:

@@ -13,7 +13,7 @@ from mimicbench.errors import UserError
 from mimicbench.fingerprint import fingerprint
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
-from mimicbench.watermarks.evidence import Message, convolution, readings
+from mimicbench.watermarks.evidence import Message, convolutions, readings
 from mimicbench.watermarks.watermark import Share, Watermark
 
 
@@ -32,7 +32,7 @@ class Uchida(Watermark):
         key: The owner's secret.
         threshold: The share of bits from which an owner claims a suspect; 148 of 256 has p < 0.01.
         bits: Length of the message.
-        layer: Which convolution, counted from 0.
+        layer: Which convolution, counted from 0; None for the middle one.
         weight: λ.
     """
 
@@ -45,24 +45,24 @@ class Uchida(Watermark):
         key: Seed,
         threshold: Share,
         bits: PositiveInt,
-        layer: NonNegativeInt,
+        layer: NonNegativeInt | None,
         weight: NonNegativeFloat,
     ) -> None:
         super().__init__(task, paths, name=name, key=key, threshold=threshold)
         self._bits = bits
         self._layer = layer
         self._weight = weight
-        self._shape: tuple[int, ...] = ()
 
     def carried_by(self, network: nn.Module) -> None:
-        """Learn the shape of the layer that carries the message."""
-        self._shape = tuple(self._carrier(network).weight.shape)
+        """Learn which layer carries the message, and its shape."""
+        self._carrier = self._carrier_in(network)
+        self._shape = tuple(convolutions(network)[self._carrier].weight.shape)
 
     @property
     def evidence(self) -> Message:
         """The message, and where it is."""
         bits, shape = self._message.numpy() > 0, np.array(self._shape, dtype=np.int64)
-        return Message(self.scheme, self.key, self.threshold, bits, self._layer, shape)
+        return Message(self.scheme, self.key, self.threshold, bits, self._carrier, shape)
 
     @property
     def fingerprint(self) -> str:
@@ -75,7 +75,7 @@ class Uchida(Watermark):
         Raises:
             UserError: The network has no such convolution.
         """
-        carrier = self._carrier(network)
+        carrier = convolutions(network)[self._carrier_in(network)]
         said = readings(carrier, self.key, self._bits)
         return self._weight * F.binary_cross_entropy_with_logits(said, self._message.to(said.device), reduction="sum")
 
@@ -83,8 +83,9 @@ class Uchida(Watermark):
     def _message(self) -> Tensor:
         return torch.from_numpy(self._random().integers(0, 2, self._bits)).float()
 
-    def _carrier(self, network: nn.Module) -> nn.Conv2d:
-        found = convolution(network, self._layer)
-        if found is None:
-            raise UserError(f"watermark.layer={self._layer}, but the mentor has fewer convolutions; take a lower one.")
-        return found
+    def _carrier_in(self, network: nn.Module) -> int:
+        count = len(convolutions(network))
+        layer = count // 2 if self._layer is None else self._layer
+        if layer >= count:
+            raise UserError(f"watermark.layer={layer}, but the mentor has {count} convolutions; take a lower one.")
+        return layer
