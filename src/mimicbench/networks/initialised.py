@@ -9,7 +9,7 @@ def scaled(channels: int, width: float) -> int:
 
 
 def he_normal(network: nn.Module) -> None:
-    """Draw all weights of convolutions and dense layers from He's normal initialisation (He et al. 2015); biases are 0."""
+    """Begin convolutions and dense layers with He's normal initialisation (He et al. 2015) and biases of 0."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
