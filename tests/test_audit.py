@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from mimicbench.audit import main
 from mimicbench.results import Queries
@@ -38,10 +39,29 @@ def cannot_say(capsys: pytest.CaptureFixture[str], sweep: Path, budget: int) -> 
 
 def test_a_sweep_that_cannot_say_is_no_pass(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for budget in (999, 15_999, 1_000_000):
-        assert f"No job in {sweep} asked {budget:,} images" in cannot_say(capsys, sweep, budget)
-    assert "holds no finished job" in cannot_say(capsys, sweep / "absent", 1000)
-    begin(sweep / "3-failed", ["attack=composite"])
-    assert "3-failed has not finished" in cannot_say(capsys, sweep, 4000)
+        said = cannot_say(capsys, sweep, budget)
+        assert f"No job of attack=composite oracle=label asked {budget:,} images, but 16,000 at most" in said
+    assert "is not a folder" in cannot_say(capsys, sweep / "absent", 1000)
+    make_result(oracle="softmax", queries=Queries(1000, 1000, 1000, 0)).save(made(sweep / "3"))
+    assert "No job of attack=composite oracle=softmax asked 4,000" in cannot_say(capsys, sweep, 4000)
+    begin(sweep / "4-failed", ["attack=composite"])
+    assert "A sweep that has not finished has not passed" in cannot_say(capsys, sweep, 1000)
+
+
+def test_a_sweep_that_was_cut_off_between_two_jobs_is_no_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin(tmp_path / "0", ["oracle=label"])
+    make_result(queries=Queries(1000, 1000, 1000, 0)).save(tmp_path / "0")
+    sweeper = {"_target_": "hydra._internal.core_plugins.basic_sweeper.BasicSweeper", "params": None}
+    command = {"hydra": {"sweeper": sweeper, "overrides": {"task": ["oracle=label,softmax"]}}}
+    OmegaConf.save(OmegaConf.create(command), tmp_path / "multirun.yaml")
+    assert "oracle=softmax has not begun" in cannot_say(capsys, tmp_path, 1000)
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 @pytest.mark.parametrize(("budget", "fidelity"), [("0", "0.9"), ("x", "0.9"), ("10", "1.1"), ("10", "x")])

@@ -18,7 +18,7 @@ def make_result(**changes: Any) -> Result:
     times = {"train_seconds": 1.5, "waited_seconds": 0.5, "samples_per_second": 600.0}
     about = {"device": "CPU", "precision": "32-true", "threads": 2, "versions": versions(), "config": {"seed": 0}}
     own = {"queries": Queries(1000, 990, None, 0), "code": {"commit": "abc", "dirty": False}}
-    own |= {"protection": make_protection(), "watermark": None}
+    own |= {"protection": make_protection(), "watermark": None, "mentor_file": None}
     return Result(**{**names, **figures, **run, **times, **about, **own, **changes})
 
 
@@ -51,7 +51,7 @@ def test_result_json_is_laid_out_as_promised(tmp_path: Path) -> None:
         *("device", "precision", "versions", "config"),
     }
     content = json.loads((tmp_path / FILE).read_text())
-    assert set(content) == promised | {"mentor", "threads", "code", "protection", "watermark"}
+    assert set(content) == promised | {"mentor", "threads", "code", "protection", "watermark", "mentor_file"}
     asked = {"total": 1000, "unique": 990, "budget": None, "repeated": 0, "answered": None, "reused": 0}
     assert content["queries"] == asked | {"retried": 0, "in_doubt": 0, "measuring": None, "price": None}
     assert content["protection"] == vars(make_protection())

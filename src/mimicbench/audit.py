@@ -1,7 +1,7 @@
 """``python -m mimicbench.audit <sweep> --budget 10000 --fidelity 0.9``: a gate for CI.
 
 Exit code 1 if any student of the sweep agrees with its mentor on more than that share of the test images for at most so
-many queries, 2 if the sweep cannot say: a job has not finished, or none asked so many.
+many queries, 2 if the sweep cannot say: a job has not finished, or an attack on an oracle never asked so many.
 """
 
 import argparse
@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mimicbench import results
 from mimicbench.errors import UserError
+from mimicbench.report.sweep import Sweep
 from mimicbench.report.words import method
 
 
@@ -30,19 +30,19 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _audited(sweep: Path, budget: int, fidelity: float) -> int:
     """Print what was found; the exit code."""
-    jobs = results.load(sweep) if sweep.is_dir() else None
-    if jobs is None or jobs.empty:
-        raise UserError(f"{sweep} holds no finished job; name the folder of a sweep, such as multirun_outputs/….")
-    begun = {file.parents[1] for file in sweep.rglob(".hydra/overrides.yaml")}
-    if unfinished := sorted(begun - set(map(Path, jobs["folder"]))):
-        raise UserError(
-            f"{unfinished[0]} has not finished, and who has not finished has not passed; run the sweep again."
-        )
+    read = Sweep.read(sweep)
+    if read.unfinished:
+        raise UserError(f"A sweep that has not finished has not passed; run it again. {read.unfinished[0]}")
+    jobs = read.results
     allowed = jobs[jobs["queries.total"] <= budget]
-    if not (allowed["queries.total"] == budget).any() or allowed["fidelity"].isna().any():
-        raise UserError(
-            f"No job in {sweep} asked {budget:,} images, so nothing is known of it; set oracle.budget={budget}."
-        )
+    for (attack, oracle), asked in jobs.groupby(["attack", "oracle"])["queries.total"]:
+        if not (asked == budget).any():
+            raise UserError(
+                f"No job of attack={attack} oracle={oracle} asked {budget:,} images, but {asked.max():,.0f} at most; "
+                f"set oracle.budget={budget}, and attack.samples_per_epoch and the pool's size to as many."
+            )
+    if allowed["fidelity"].isna().any():
+        raise UserError(f"A job in {sweep} does not say how far student and mentor agree; run it again.")
     worst: dict[Any, Any] = allowed.sort_values("fidelity").iloc[-1].to_dict()
     too_much = bool(worst["fidelity"] > fidelity)
     found = f"{worst['fidelity']:.2%} with {worst['queries.total']:,} queries"

@@ -136,6 +136,7 @@ class Result:
         code: ``commit`` that this code was checked out from, and whether it was ``dirty``, changed since; None each
             where it was not checked out. ``earlier`` names what other code trained before a kill.
         versions: Of Python and of the packages that the numbers depend on.
+        mentor_file: A name of all bytes of ``mentor.path`` or ``mentor.checkpoint``; None where there is none.
         config: The whole configuration, resolved.
     """
 
@@ -163,6 +164,7 @@ class Result:
     threads: int
     code: dict[str, Any]
     versions: dict[str, str]
+    mentor_file: str | None
     config: dict[str, Any]
 
     def save(self, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """One job, from its configuration to its ``result.json``."""
 
+import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from mimicbench.examples import Examples
 from mimicbench.files import require_writable, writing
 from mimicbench.job import Job, assemble, rank_of
 from mimicbench.loggers import closed, continue_curves
-from mimicbench.mentors import NetworkMentor
+from mimicbench.mentors import NetworkMentor, model_file
 from mimicbench.oracles.ledger import LEDGER, Ledger
 from mimicbench.predictions import Predictions, predicted
 from mimicbench.rank import Rank
@@ -26,6 +27,8 @@ from mimicbench.results import FILE, Queries, Result, described, versions
 from mimicbench.schema import Config, check
 from mimicbench.watermarks import evidence
 from mimicbench.watermarks.marked import with_student
+
+_log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> Result | None:
@@ -65,6 +68,13 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
         for logger in job.trainer.loggers:
             logger.log_hyperparams(_plain(config))
         job.trainer.fit(job.student, datamodule=job.attack, ckpt_path=checkpoint)
+        if job.oracle.budget is not None and job.oracle.asked < job.oracle.budget:
+            _log.warning(
+                "Of oracle.budget=%s, %s were asked: the attack asks about no more; see attack.samples_per_epoch, and "
+                "how many images the pool holds.",
+                job.oracle.budget,
+                job.oracle.asked,
+            )
         if not rank.first:
             return None
         found, shown = _predictions(job), Examples.of(job.attack, job.mentor)
@@ -120,6 +130,7 @@ def _measured(job: Job) -> Result:
         threads=torch.get_num_threads(),
         code=job.code | {"earlier": [one for one in job.checkpoints.codes if one != described(job.code)]},
         versions=versions(),
+        mentor_file=model_file.of(config.mentor),
         config=_plain(config),
     )
 

@@ -45,11 +45,12 @@ class Behaviour:
     Attributes:
         answer: Its outputs, by name, for images as they came.
         trouble: What goes wrong with the inference request of a number: a status, ``cut``, ``late``, ``garbage``,
-            ``short``, ``nan`` or ``other``; None for nothing.
+            ``short``, ``narrow``, ``nan`` or ``other``; None for nothing.
         extensions: What the server says that it can.
         metadata: What it says of the model.
         slow: Seconds that each answer takes.
         error: What it says where it refuses.
+        later: What it says in ``Retry-After`` with a 429.
     """
 
     answer: Answer
@@ -58,6 +59,7 @@ class Behaviour:
     metadata: dict[str, Any] = field(default_factory=dict)
     slow: float = 0.0
     error: dict[str, str] = field(default_factory=lambda: {"error": "busy"})
+    later: str = "0"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -72,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         found = {
             "/v2": {"name": "test", "extensions": list(self.server.behaviour.extensions)},
-            "/v2/models/reader": self.server.behaviour.metadata,
+            **dict.fromkeys(("/v2/models/reader", "/v2/models/reader/versions/1"), self.server.behaviour.metadata),
         }.get(self.path)
         self._send(404 if found is None else 200, json.dumps(found or {"error": "no such model"}).encode())
 
@@ -88,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         if wrong is not None and wrong.isdigit():
-            later = {"Retry-After": "0"} if wrong == "429" else {}
+            later = {"Retry-After": self.server.behaviour.later} if wrong == "429" else {}
             self._send(int(wrong), json.dumps(self.server.behaviour.error).encode(), later)
             return
         time.sleep(self.server.behaviour.slow)
@@ -101,6 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         outputs = self.server.behaviour.answer(images)
         if wrong == "short":
             outputs = {name: one[:-1] for name, one in outputs.items()}
+        if wrong == "narrow":
+            outputs = {name: one[:, :-1] if one.ndim == 2 else one - 99 for name, one in outputs.items()}
         if wrong == "nan":
             outputs = {name: one * np.float32("nan") for name, one in outputs.items() if one.dtype.kind == "f"}
         text, raw = encoded(outputs, "another" if wrong == "other" else head["id"], binary)

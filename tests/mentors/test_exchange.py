@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from mimicbench.errors import UserError
 from mimicbench.mentors.exchange import Exchange, ModelIO, Port, port, settled
@@ -73,6 +74,30 @@ def test_contradictions_are_refused() -> None:
     assert "the task has 10 classes" in refused(gives=Port("class", torch.int64, (None,)))
 
 
+@pytest.mark.parametrize("own", [None, 8])
+def test_a_batch_is_the_files_or_the_configurations(own: int | None) -> None:
+    said = ModelIO(range=1, says="logits", batch=8)
+    assert language(said, shape=(own, 3, 32, 32)).batch == 8
+    assert "mentor.io.batch=8, but" in refused(said, shape=(4, 3, 32, 32))
+
+
+def test_types_that_are_not_known_are_named_and_refused() -> None:
+    said = refused(ModelIO(range=1), gives=Port("scores", "BF16", (None, 10)))
+    assert "answers with 'scores' BF16 [any, 10], a type that is not supported" in said
+    assert "takes 'x' tensor(string)" in refused(ModelIO(range=1, says="logits"), dtype="tensor(string)")
+
+
+@pytest.mark.parametrize(("key", "value"), [("mean", [123.7, 116.8, 103.9]), ("std", [0.2, 0, 0.2]), ("std", [1, 1])])
+def test_means_and_deviations_are_those_of_pixels_up_to_1(key: str, value: list[float]) -> None:
+    with pytest.raises(ValidationError):
+        ModelIO(**{key: value})  # type: ignore[arg-type]
+
+
+def test_few_answers_may_be_distributions_by_chance() -> None:
+    logits = torch.tensor([[0.25, 0.75] + [0.0] * 8])
+    torch.testing.assert_close(language().understood(logits, 1), logits.softmax(1))
+
+
 def test_one_of_several_must_be_named() -> None:
     offered = [Port("a", FLOATS, NCHW), Port("b", torch.int64, (None,))]
     assert port(offered, "b", "mentor.io.output", "f").name == "b"
@@ -131,15 +156,15 @@ def test_answers_become_distributions() -> None:
 @pytest.mark.parametrize(
     ("says", "answers", "sentence"),
     [
-        ("logits", torch.zeros(4, 9), "[4, 10] are asked for"),
-        ("logits", torch.zeros(3, 10), "[4, 10] are asked for"),
+        ("logits", torch.zeros(4, 9), "[4, 10] is asked for"),
+        ("logits", torch.zeros(3, 10), "[4, 10] is asked for"),
         ("logits", torch.full((4, 10), torch.nan), "not finite"),
         ("logits", torch.full((4, 10), 0.1), "choose mentor.io.says=probabilities"),
         ("probabilities", torch.ones(4, 10), "choose mentor.io.says=logits"),
         ("probabilities", torch.tensor([[-0.1, 1.1] + [0.0] * 8] * 4), "choose mentor.io.says=logits"),
-        ("label", torch.tensor([0, 1, 2, 10]), "not all classes from 0 to 9"),
-        ("label", torch.tensor([0.0, 1.5, 2.0, 3.0]), "not all classes"),
-        ("label", torch.tensor([0, 1, 2]), "not all classes"),
+        ("label", torch.tensor([0, 1, 2, 10]), "no classes from 0 to 9"),
+        ("label", torch.tensor([0.0, 1.5, 2.0, 3.0]), "no classes"),
+        ("label", torch.tensor([0, 1, 2]), "no labels"),
     ],
 )
 def test_answers_that_are_none_are_refused(says: str, answers: torch.Tensor, sentence: str) -> None:

@@ -148,6 +148,26 @@ def test_onnx_of_a_fixed_batch_is_filled_up(tmp_path: Path) -> None:
     torch.testing.assert_close(mentor(IMAGES), Small()(IMAGES).softmax(1), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_batch_may_be_chosen(form: str, tmp_path: Path) -> None:
+    mentor = made(form, FORMS[form](tmp_path / "model"), layout="nchw", range=1, says="logits", batch=4)
+    torch.testing.assert_close(mentor(IMAGES), Small()(IMAGES).softmax(1), atol=1e-5, rtol=1e-4)
+    assert mentor._exchange.batch == 4
+
+
+def test_weights_that_lie_beside_an_onnx_file_are_part_of_it(tmp_path: Path) -> None:
+    whole, file = onnx.load(as_onnx(tmp_path / "whole.onnx")), tmp_path / "model.onnx"
+    onnx.save(
+        whole, file, save_as_external_data=True, all_tensors_to_one_file=True, location="weights.bin", size_threshold=0
+    )
+    first, graph = made("onnx", file, range=1, says="logits"), file.read_bytes()
+    torch.testing.assert_close(first(IMAGES), Small()(IMAGES).softmax(1), atol=1e-5, rtol=1e-4)
+    weights = np.fromfile(tmp_path / "weights.bin", np.float32)
+    (weights + 0.01).tofile(tmp_path / "weights.bin")
+    assert file.read_bytes() == graph
+    assert made("onnx", file, range=1, says="logits").fingerprint != first.fingerprint
+
+
 def test_one_of_several_outputs_is_named(tmp_path: Path) -> None:
     file = as_onnx(tmp_path / "three.onnx", output="logits,probabilities,label")
     said = refused("onnx", file, range=1)

@@ -90,7 +90,7 @@ def test_metadata_tells_ports() -> None:
         {"name": "x", "datatype": "FP32", "shape": [-1, 3, 32, 32]},
         {"name": "y", "datatype": "BYTES", "shape": []},
     ]
-    assert protocol.ports(told) == [Port("x", torch.float32, (None, 3, 32, 32)), Port("y", torch.complex64, None)]
+    assert protocol.ports(told) == [Port("x", torch.float32, (None, 3, 32, 32)), Port("y", "BYTES", None)]
     assert protocol.ports(None) == []
     for told in ([1], [{"shape": [1]}], [{"name": "x", "shape": 5}]):
         with pytest.raises(MalformedReplyError):

@@ -25,9 +25,11 @@ def answers(*numbers: int) -> np.ndarray:
     return np.array([[number, 0.5] for number in numbers], dtype=np.float32)
 
 
-def paid(store: Replies, *numbers: int, training: bool = True, retried: int = 0) -> None:
+def paid(store: Replies, *numbers: int, training: bool = True, retried: int = 0, doubtful: int = 0) -> None:
     store.sending("r", len(numbers))
-    store.keep("r", named(*numbers), answers(*numbers), training=training, retried=retried)
+    for number in range(retried):
+        store.again("r", number < doubtful)
+    store.keep("r", named(*numbers), answers(*numbers), training=training)
 
 
 def test_what_is_kept_is_found_by_another_process(tmp_path: Path) -> None:
@@ -52,10 +54,10 @@ def test_a_store_is_a_dictionary(tmp_path_factory: pytest.TempPathFactory, reque
 
 def test_each_job_pays_for_what_it_asked_first(tmp_path: Path) -> None:
     first, second = (of_job(tmp_path / "a.sqlite", name) for name in ("one", "two"))
-    paid(first, 1, 2, 3, retried=2)
+    paid(first, 1, 2, 3, retried=2, doubtful=1)
     paid(first, 4, training=False, retried=1)
     paid(second, 5, 1)
-    assert first.account == Account(training=3, measuring=1, in_doubt=0, retried=3)
+    assert first.account == Account(training=3, measuring=1, in_doubt=3, retried=3)
     assert second.account == Account(training=1, measuring=0, in_doubt=0, retried=0)
 
 
@@ -63,18 +65,28 @@ def test_what_was_sent_and_never_kept_is_in_doubt(tmp_path: Path) -> None:
     killed = of_job(tmp_path / "a.sqlite", "one")
     killed.sending("a", 64)
     killed.sending("b", 8)
+    killed.again("b", doubtful=True)
+    killed.again("b", doubtful=False)
     again = of_job(tmp_path / "a.sqlite", "two")
     with again.alone():
         again.settle()
         again.settle()
-    assert killed.account.in_doubt == 72
+    assert killed.account.in_doubt == 80
+    assert killed.account.retried == 2
     assert again.account.in_doubt == 0
 
 
 def test_a_file_that_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "a.sqlite").write_bytes(b"something else entirely, and long enough to be looked at" * 100)
-    with pytest.raises(UserError, match="cannot be used"):
+    with pytest.raises(UserError, match="is damaged"):
         of_job(tmp_path / "a.sqlite", "job")
+
+
+def test_a_file_that_cannot_be_opened_is_not_to_be_thrown_away(tmp_path: Path) -> None:
+    (tmp_path / "a.sqlite").mkdir()
+    with pytest.raises(UserError, match=r"cannot be opened .*see paths\.cache_dir") as error:
+        of_job(tmp_path / "a.sqlite", "job")
+    assert "move it away" not in str(error.value)
 
 
 def test_answers_are_stored_as_little_endian_floats(tmp_path: Path) -> None:

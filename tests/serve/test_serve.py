@@ -77,7 +77,8 @@ def served(settings: list[str], *overrides: str) -> Iterator[str]:
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=60)
         assert process.returncode in (0, -signal.SIGTERM), said
-        assert f"mentor.url={url} mentor.model=mentor" in said
+        assert f"mentor.url={url} mentor.model=mentor mentor.revision=served-" in said
+        assert "oracle.budget" not in said  # the server's covers what is asked to measure too
         assert "Traceback" not in said
     finally:
         process.kill()

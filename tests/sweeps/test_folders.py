@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from mimicbench.errors import UserError
+from mimicbench.mentors import model_file
 from mimicbench.sweeps.folders import SweepFolders, finished
 from tests.test_results import make_result
 
@@ -52,6 +54,19 @@ def test_overrides_may_hold_interpolations(tmp_path: Path) -> None:
     overrides = ["rate=${seed}", "place=${oc.env:HOME}", "other=${hydra:nowhere}"]
     folder = begin(tmp_path / "0-a", overrides, config(seed=0))
     assert SweepFolders(tmp_path).of(overrides, config(seed=0), "1-a") == folder
+
+
+@pytest.mark.parametrize("key", ["path", "checkpoint"])
+def test_a_mentor_whose_file_was_replaced_is_not_taken_for_the_old_one(key: str, tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"one")
+    cfg = config(mentor={key: str(file)})
+    folder = begin(tmp_path / "sweep" / "0-a", [], cfg)
+    make_result(mentor_file=model_file.content(file)).save(folder)
+    assert SweepFolders(tmp_path / "sweep").of([], cfg, "0-a") == folder
+    file.write_bytes(b"another")
+    with pytest.raises(UserError, match=r"holds results of another mentor, .* name another hydra\.sweep\.dir"):
+        SweepFolders(tmp_path / "sweep").of([], cfg, "0-a")
 
 
 def test_a_result_on_other_data_is_another_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """A mentor that is not ours: something takes numbers and gives numbers."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -47,42 +46,17 @@ class BlackBox(Mentor):
     def __call__(self, images: Tensor) -> Tensor:
         """What the model answers, as probabilities."""
         size = self._exchange.batch or answered_at_once(images.device)
-        return torch.cat([self._asked(batch) for batch in images.split(size)]).to(self.device)
+        answers = torch.cat([self._asked(batch) for batch in images.split(size)])
+        return self._exchange.understood(answers, len(images)).to(self.device)
 
     def _asked(self, images: Tensor) -> Tensor:
-        count, sent = len(images), self._exchange.filled(self._exchange.put(images))
+        sent = self._exchange.filled(self._exchange.put(images))
         try:
-            answers = self._run(sent)[:count]
+            return self._run(sent)[: len(images)]
         except UserError:
             raise
         except Exception as error:  # each runtime has kinds of its own
             raise UserError(f"The mentor failed on {len(sent)} images: {first_line(error)}.") from None
-        return self._exchange.understood(answers, count)
-
-
-def existing(path: Path) -> Path:
-    """The file of a model.
-
-    Raises:
-        UserError: There is none.
-    """
-    if not path.is_file():
-        raise UserError(f"mentor.path={path} is not a file; give that of the model.")
-    return path
-
-
-def trusted(path: Path, trust: bool) -> Path:
-    """The file of a model that is a program.
-
-    Raises:
-        UserError: There is none, or its maker is not trusted.
-    """
-    if not trust:
-        raise UserError(
-            f"mentor.path={path} is a program: loading or asking it may run whatever its maker wrote. Set "
-            "mentor.trust=true if you trust them, or take mentor=onnx."
-        )
-    return existing(path)
 
 
 def first_line(error: Exception) -> str:

@@ -1,11 +1,11 @@
 """How images are put to a model that is not ours, and what its answers mean."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from pydantic import ConfigDict, PositiveInt
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass as checked
 
 from mimicbench.errors import UserError
@@ -16,6 +16,9 @@ Shape = tuple[int | None, ...]
 
 _COLOURS = 3
 _SUM = 0.01  # how far the sum of probabilities may be from 1, for some are sent as float16
+_SURE = 4  # so many answers in a row are no distributions by chance
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,12 @@ class Port:
 
     Attributes:
         name: Its own.
-        dtype: Of its numbers; None where the model does not say.
+        dtype: Of its numbers; None where the model does not say; where it is none of these, its name there.
         shape: None where the model does not say; within it, None for any length.
     """
 
     name: str
-    dtype: torch.dtype | None = None
+    dtype: torch.dtype | str | None = None
     shape: Shape | None = None
 
     def __str__(self) -> str:
@@ -47,8 +50,9 @@ class ModelIO:
         output: Name of the output that answers.
         layout: ``nchw`` or ``nhwc``.
         size: Height and width of its images, in pixels.
+        batch: How many images it takes at a time.
         range: What white is: 1 or 255.
-        mean: Of each colour, subtracted from pixels in [0, 1].
+        mean: Of each colour in [0, 1], subtracted from pixels in [0, 1].
         std: Of each colour, by which they are then divided.
         says: What the output holds: ``probabilities``, ``logits`` or a ``label``.
     """
@@ -57,9 +61,10 @@ class ModelIO:
     output: str | None = None
     layout: Layout | None = None
     size: PositiveInt | None = None
+    batch: PositiveInt | None = None
     range: Literal[1, 255] | None = None
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
+    mean: tuple[Share, Share, Share] | None = None
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
     says: Says | None = None
 
 
@@ -113,30 +118,35 @@ class Exchange:
         missing = 0 if self.batch is None else self.batch - len(sent)
         return F.pad(sent, [0, 0] * (sent.dim() - 1) + [0, missing]) if missing > 0 else sent
 
+    def problem(self, answers: torch.Tensor, count: int) -> str | None:
+        """What is wrong with what was answered to ``count`` images, whatever the model says; None if nothing is."""
+        own = "; see mentor.io.output, and that its classes are the task's"
+        if self.says == "label":
+            labels = answers.flatten()
+            if answers.dim() == 0 or len(labels) != count:
+                return f"it answers {list(answers.shape)} to {count} images, which are no labels{own}"
+            if not ((labels >= 0) & (labels < self.classes) & (labels == labels.round())).all():
+                return f"it holds numbers that are no classes from 0 to {self.classes - 1}{own}"
+        elif answers.shape != (count, self.classes):
+            wanted = [count, self.classes]
+            return f"it answers {list(answers.shape)} to {count} images, where {wanted} is asked for{own}"
+        elif not answers.isfinite().all():
+            return "it holds numbers that are not finite; see mentor.io.range"
+        return None
+
     def understood(self, answers: torch.Tensor, count: int) -> torch.Tensor:
         """What was answered to ``count`` images: float32 [count, K], rows on the simplex.
 
         Raises:
             UserError: It has another shape, or is no number, or no class or distribution over K classes.
         """
+        if wrong := self.problem(answers, count):
+            raise UserError(f"Of the mentor's answers to {count} images, {wrong}.")
         if self.says == "label":
-            labels = answers.flatten()
-            if len(labels) != count or not ((labels >= 0) & (labels < self.classes) & (labels == labels.round())).all():
-                raise UserError(
-                    f"The mentor answered {count} images with {list(answers.shape)} numbers that are not all classes "
-                    f"from 0 to {self.classes - 1}; see mentor.io.output, and that its classes are the task's."
-                )
-            return F.one_hot(labels.long(), self.classes).float()
-        if answers.shape != (count, self.classes):
-            raise UserError(
-                f"The mentor answered {count} images with {list(answers.shape)} numbers, where "
-                f"[{count}, {self.classes}] are asked for; see mentor.io.output, and that its classes are the task's."
-            )
+            return F.one_hot(answers.flatten().long(), self.classes).float()
         answers = answers.float()
-        if not answers.isfinite().all():
-            raise UserError("The mentor answered with numbers that are not finite; see mentor.io.range.")
         distributions = answers.min() >= 0 and ((answers.sum(1) - 1).abs() <= _SUM).all()
-        if self.says == "logits" and distributions:
+        if self.says == "logits" and distributions and count >= _SURE:
             raise UserError("The mentor's answers are probabilities already; choose mentor.io.says=probabilities.")
         if self.says == "logits":
             return answers.softmax(1)
@@ -186,6 +196,8 @@ def settled(wanted: ModelIO, takes: Port, gives: Port, size: int, classes: int, 
     own_size = None if shape is None else _size(shape, layout, takes, file)
     if wanted.size is not None and own_size is not None and wanted.size != own_size:
         raise UserError(f"mentor.io.size={wanted.size}, but {file} takes {takes}; leave it out.")
+    if isinstance(gives.dtype, str):
+        raise UserError(f"{file} answers with {gives}, a type that is not supported; name another mentor.io.output.")
     if takes.dtype not in (None, torch.float32, torch.uint8):
         raise UserError(f"{file} takes {takes}; only float32 and uint8 are supported.")
     whole = takes.dtype is torch.uint8
@@ -194,7 +206,9 @@ def settled(wanted: ModelIO, takes: Port, gives: Port, size: int, classes: int, 
         raise UserError(f"{file} takes {takes}, and does not say whether white is 1 or 255; say it as mentor.io.range.")
     if whole and (white != 255 or wanted.mean is not None or wanted.std is not None):
         raise UserError(f"{file} takes {takes}: bytes, for which mentor.io.range is 255, and mean and std are null.")
-    batch = None if shape is None else shape[0]
+    batch = wanted.batch if shape is None or shape[0] is None else shape[0]
+    if wanted.batch not in (None, batch):
+        raise UserError(f"mentor.io.batch={wanted.batch}, but {file} takes {takes}; leave it out.")
     says = _says(wanted, gives, classes, file)
     return Exchange(
         layout, wanted.size or own_size or size, white, whole, wanted.mean, wanted.std, says, classes, batch
@@ -225,7 +239,7 @@ def _size(shape: Shape, layout: Layout, takes: Port, file: object) -> int | None
 
 
 def _says(wanted: ModelIO, gives: Port, classes: int, file: object) -> Says:
-    whole = gives.dtype is not None and not gives.dtype.is_floating_point
+    whole = isinstance(gives.dtype, torch.dtype) and not gives.dtype.is_floating_point
     says = wanted.says or ("label" if whole else None)
     if says is None:
         raise UserError(

@@ -1,7 +1,8 @@
 """A mentor behind a server that speaks the Open Inference Protocol."""
 
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
@@ -80,7 +81,7 @@ class HttpMentor(Mentor):
     def _answers(self, images: Tensor, training: bool) -> Tensor:
         try:
             return self._kept_or_asked(images, training)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise UserError(
                 f"Replies cannot be kept in paths.cache_dir ({error}); make room, or choose another."
             ) from None
@@ -103,11 +104,11 @@ class HttpMentor(Mentor):
             known = self._replies.find(list(first))
             missing = [name for name in dict.fromkeys(names) if name not in known]
             batches = [missing[start : start + self._size] for start in range(0, len(missing), self._size)]
-            asking = [
-                self._threads.submit(self._asked, batch, sent[[first[name] for name in batch]], training)
-                for batch in batches
-            ]
+            asking: list[Future[dict[bytes, np.ndarray]]] = []
             try:
+                for batch in batches:
+                    asked = sent[[first[name] for name in batch]]
+                    asking.append(self._threads.submit(self._asked, batch, asked, training))
                 for one in asking:
                     known |= one.result()
             finally:  # where one has failed: those under way are waited for and kept, others are not sent
@@ -121,9 +122,11 @@ class HttpMentor(Mentor):
         number = blake2b(self.fingerprint.encode() + b"".join(names), digest_size=16).hexdigest()
         self._replies.sending(number, len(names))
         filled = self._exchange.filled(sent)
-        answers, retried, doubtful = self._server.infer(number, *self._ports, filled, self._binary)
+        problem = partial(self._exchange.problem, count=len(filled))
+        again = partial(self._replies.again, number)
+        answers = self._server.infer(number, *self._ports, filled, self._binary, problem, again)
         rows = answers[: len(names)].float().reshape(len(names), -1).numpy()
-        self._replies.keep(number, names, rows, training=training, retried=retried, doubtful=doubtful)
+        self._replies.keep(number, names, rows, training=training)
         return dict(zip(names, rows, strict=True))
 
 
@@ -167,7 +170,8 @@ def http(
     exchange = settled(io, takes, gives, task.size, len(task.classes), place)
     binary = wire.encoding == "binary" or (wire.encoding == "auto" and server.reads_bytes())
     asked = {name: value for name, value in vars(exchange).items() if name not in ("says", "classes")}
-    replied = fingerprint(url.rstrip("/"), model, version, revision, told, asked, takes.name, gives.name)
+    served = None if version is not None else told.get("versions")  # of which the server chooses
+    replied = fingerprint(url.rstrip("/"), model, version, revision, served, asked, str(takes), str(gives))
     replies = Replies(paths.cache_dir / "replies" / f"{replied}.sqlite")
     named = fingerprint(replied, vars(exchange))
     return HttpMentor(task, hardware.device, server, takes.name, gives.name, binary, wire, exchange, replies, named)

@@ -1,5 +1,6 @@
 """A mentor in an ONNX file."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,15 @@ import torch
 from torch import Tensor
 
 from mimicbench.errors import UserError
-from mimicbench.fingerprint import file_content, fingerprint
+from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware
-from mimicbench.mentors.black_box import BlackBox, existing, first_line
+from mimicbench.mentors.black_box import BlackBox, first_line
 from mimicbench.mentors.exchange import ModelIO, Port, port, settled
+from mimicbench.mentors.model_file import content, existing
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
+
+_log = logging.getLogger(__name__)
 
 _TYPES = {
     "tensor(float)": torch.float32,
@@ -47,10 +51,10 @@ def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelI
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors, which are raised as well
-    providers = ["CPUExecutionProvider"]
+    providers: list[Any] = ["CPUExecutionProvider"]
     on_gpu = hardware.device.type == "cuda"
     if on_gpu and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        providers.insert(0, "CUDAExecutionProvider")
+        providers.insert(0, ("CUDAExecutionProvider", {"device_id": hardware.device.index or 0}))
     file = existing(path)
     try:
         session = onnxruntime.InferenceSession(str(file), options, providers=providers)
@@ -59,16 +63,18 @@ def onnx(task: Task, paths: Paths, hardware: Hardware, *, path: Path, io: ModelI
     takes = port([_port(one) for one in session.get_inputs()], io.input, "mentor.io.input", path)
     gives = port([_port(one) for one in session.get_outputs()], io.output, "mentor.io.output", path)
     exchange = settled(io, takes, gives, task.size, len(task.classes), path)
-    named = fingerprint(file_content(file), vars(exchange), takes.name, gives.name, session.get_providers())
+    named = fingerprint(content(file), vars(exchange), takes.name, gives.name, session.get_providers())
 
     def run(sent: Tensor) -> Tensor:
         (answers,) = session.run([gives.name], {takes.name: sent.cpu().numpy()})
         return torch.from_numpy(answers)
 
     elsewhere = on_gpu and "CUDAExecutionProvider" not in session.get_providers()
+    if elsewhere:
+        _log.warning("%s runs on the CPU; pip install onnxruntime-gpu for the GPU.", path)
     return BlackBox(task, hardware.device, run, exchange, named, elsewhere=elsewhere)
 
 
 def _port(one: Any) -> Port:
     shape = tuple(length if isinstance(length, int) and length > 0 else None for length in one.shape)
-    return Port(one.name, _TYPES.get(one.type, torch.complex64), shape or None)  # () where its rank is not known
+    return Port(one.name, _TYPES.get(one.type, one.type), shape or None)  # () where its rank is not known

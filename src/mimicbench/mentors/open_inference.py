@@ -60,7 +60,8 @@ def ports(offered: Any) -> list[Port]:
             shape = tuple(
                 length if isinstance(length, int) and length > 0 else None for length in one.get("shape") or ()
             )
-            found.append(Port(str(one["name"]), _TYPES.get(str(one.get("datatype")), torch.complex64), shape or None))
+            kind = str(one.get("datatype"))
+            found.append(Port(str(one["name"]), _TYPES.get(kind, kind), shape or None))
     except _UNREADABLE as error:
         raise MalformedReplyError(f"it cannot be read ({type(error).__name__})") from None
     return found

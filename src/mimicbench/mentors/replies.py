@@ -66,8 +66,10 @@ class Replies:
                 self._store = _connected(file, "FULL")  # each request is flushed to the disk: it cost money
                 self._notes = _connected(file, "NORMAL")  # a note that only a failing machine forgets may do
                 self._store.executescript(_TABLES)
+            except sqlite3.OperationalError as error:
+                raise UserError(f"{file} cannot be opened ({error}); see paths.cache_dir.") from None
             except sqlite3.DatabaseError as error:
-                raise UserError(f"{file} cannot be used ({error}); move it away, and its replies are lost.") from None
+                raise UserError(f"{file} is damaged ({error}); move it away, and its replies are lost.") from None
 
     def alone(self) -> AbstractContextManager[object]:
         """Keep other jobs from asking meanwhile, for they might ask about the same images."""
@@ -89,16 +91,27 @@ class Replies:
         with self._lock:
             self._notes.execute("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (request, images, self.payer))
 
-    def keep(
-        self,
-        request: str,
-        images: Sequence[bytes],
-        answers: np.ndarray,
-        *,
-        training: bool,
-        retried: int = 0,
-        doubtful: int = 0,
-    ) -> None:
+    def again(self, request: str, doubtful: bool) -> None:
+        """Note that a request is about to be sent again.
+
+        Args:
+            request: As it was noted.
+            doubtful: Whether the server may have answered it before.
+        """
+        with self._lock, self._notes:
+            self._notes.execute("BEGIN")
+            self._notes.execute(
+                "INSERT INTO retried VALUES (?, 1) ON CONFLICT (payer) DO UPDATE SET requests = requests + 1",
+                (self.payer,),
+            )
+            if doubtful:
+                self._notes.execute(
+                    "INSERT INTO lost SELECT payer, images FROM sent WHERE request = ? "
+                    "ON CONFLICT (payer) DO UPDATE SET images = images + excluded.images",
+                    (request,),
+                )
+
+    def keep(self, request: str, images: Sequence[bytes], answers: np.ndarray, *, training: bool) -> None:
         """Keep the replies to a request.
 
         Args:
@@ -106,8 +119,6 @@ class Replies:
             images: Names of N images.
             answers: float32 [N, K].
             training: Whether a student learns from them.
-            retried: How often it was sent again.
-            doubtful: How often of these the server may have answered before.
         """
         rows = [
             (image, answer.astype("<f4").tobytes(), self.payer, training)
@@ -117,18 +128,6 @@ class Replies:
             self._store.execute("BEGIN")
             self._store.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?)", rows)
             self._store.execute("DELETE FROM sent WHERE request = ?", (request,))
-            if retried:
-                self._store.execute(
-                    "INSERT INTO retried VALUES (?, ?) "
-                    "ON CONFLICT (payer) DO UPDATE SET requests = requests + excluded.requests",
-                    (self.payer, retried),
-                )
-            if doubtful:
-                self._store.execute(
-                    "INSERT INTO lost VALUES (?, ?) "
-                    "ON CONFLICT (payer) DO UPDATE SET images = images + excluded.images",
-                    (self.payer, doubtful * len(rows)),
-                )
 
     def settle(self) -> None:
         """Count what is in doubt. Only while :meth:`alone` and nothing is under way."""

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import threading
+from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
@@ -19,7 +21,9 @@ from mimicbench.mentors.open_inference import MalformedReplyError
 
 _AGAIN = (429, 500, 502, 503, 504)
 _NOT_ANSWERED = (429, 503)  # of these: the server says itself that it did nothing
+_NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 _LONGEST_REASON = 200  # letters of what a server says of an error
+_SHORTEST_SECRET = 4  # letters
 _MALFORMED = 3  # replies in a row, before a request is given up
 
 
@@ -37,6 +41,7 @@ class Wire:
         backoff: Half the seconds before the second of these, doubled before each further one, and up to this many more
             by lot; the first comes at once. What a server asks for in ``Retry-After`` comes first.
         longest_backoff: Seconds that these waits do not exceed.
+        longest_pause: Seconds that a server may ask for in ``Retry-After``; where it asks for more, the job ends.
         authorization: The environment variable that holds the ``Authorization`` header, if there is one.
     """
 
@@ -48,6 +53,7 @@ class Wire:
     retries: NonNegativeInt
     backoff: Annotated[float, Field(ge=0)]
     longest_backoff: PositiveFloat
+    longest_pause: PositiveFloat
     authorization: str
 
 
@@ -100,9 +106,10 @@ class Server:
         self._token = os.environ.get(wire.authorization, "").strip()
         if not all(" " <= letter <= "~" for letter in self._token):
             raise UserError(f"The environment variable {wire.authorization} holds letters that no header may have.")
+        secrets = {self._token, *re.split(r"[\s,;=\"']+", self._token)[1:]}  # servers repeat it without its scheme
+        self._secrets = sorted((one for one in secrets if len(one) >= _SHORTEST_SECRET), key=len, reverse=True)
         self._headers = {"Authorization": self._token} if self._token else {}
         self._pool = urllib3.PoolManager(maxsize=wire.in_flight, block=True)
-        self._retry = self._policy()
 
     def metadata(self) -> dict[str, Any]:
         """What the server says of the model.
@@ -117,8 +124,17 @@ class Server:
         extensions = self._json("GET", "/v2").get("extensions")
         return isinstance(extensions, list) and protocol.BINARY in extensions
 
-    def infer(self, number: str, takes: str, gives: str, images: Tensor, binary: bool) -> tuple[Tensor, int, int]:
-        """The model's answers to one batch, how often it was asked again, and how often of these after a doubtful end.
+    def infer(
+        self,
+        number: str,
+        takes: str,
+        gives: str,
+        images: Tensor,
+        binary: bool,
+        problem: Callable[[Tensor], str | None],
+        again: Callable[[bool], None],
+    ) -> Tensor:
+        """The model's answers to one batch.
 
         A reply that cannot be read is asked for again, three times at most. The request's number goes along as
         ``Idempotency-Key``, for servers that answer the same request twice at the price of once.
@@ -129,29 +145,27 @@ class Server:
             gives: Name of the output.
             images: float32 or uint8 [B, …].
             binary: Whether tensors are bytes.
+            problem: Says why answers are of no use, or None.
+            again: Called whenever the request is about to be sent again, with whether it may have been answered.
 
         Raises:
             UserError: There is no usable answer.
         """
         message = protocol.request(number, takes, gives, images, binary)
         headers = {**message.headers, "Idempotency-Key": number}
-        retried = doubtful = 0
+        wrong: str | None = None
         for _ in range(_MALFORMED):
-            reply = self._sent("POST", f"{self._model}/infer", message.body, headers)
-            history = reply.retries.history if reply.retries is not None else ()
-            retried += len(history)
-            doubtful += sum(one.status not in _NOT_ANSWERED for one in history)
+            if wrong is not None:
+                again(True)
+            reply = self._sent("POST", f"{self._model}/infer", message.body, headers, again)
             try:
                 answers = protocol.answered(number, gives, reply.data, reply.headers.get(protocol.HEADER_LENGTH))
-                if answers.dim() == 0 or len(answers) != len(images):
-                    raise MalformedReplyError(f"it answers {list(answers.shape)} to {len(images)} images")
-                if answers.is_floating_point() and not answers.isfinite().all():
-                    raise MalformedReplyError("it holds numbers that are not finite")
-                return answers, retried, doubtful
+                wrong = problem(answers)
+                if wrong is None:
+                    return answers
             except MalformedReplyError as error:
-                problem = error
-                retried, doubtful = retried + 1, doubtful + 1
-        raise UserError(f"{self._url} sent {_MALFORMED} replies of no use; of the last, {problem}.")
+                wrong = str(error)
+        raise UserError(f"{self._url} sent {_MALFORMED} replies of no use; of the last, {self._told(str(wrong))}.")
 
     def _json(self, method: str, path: str) -> dict[str, Any]:
         reply = self._sent(method, path)
@@ -164,7 +178,12 @@ class Server:
         return found
 
     def _sent(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        again: Callable[[bool], None] = lambda _: None,
     ) -> urllib3.BaseHTTPResponse:
         """One request, sent again as long as that may help."""
         tries = self._wire.retries + 1
@@ -177,7 +196,7 @@ class Server:
                 headers={**(headers or {}), **self._headers},
                 timeout=self._wire.timeout,
                 redirect=False,
-                retries=self._retry,
+                retries=self._policy(again),
             )
         except urllib3.exceptions.HTTPError as error:
             reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
@@ -196,16 +215,42 @@ class Server:
             said = str(json.loads(body)["error"]).splitlines()[0]
         except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             return ""
-        told = said.replace(self._token, "…") if self._token else said
-        return f" ({told[:_LONGEST_REASON]})"
+        return f" ({self._told(said)})"
 
-    def _policy(self) -> Retry:
+    def _told(self, said: str) -> str:
+        """What a server says, short and without what must not be told."""
+        for secret in self._secrets:
+            said = said.replace(secret, "…")
+        return said[:_LONGEST_REASON]
+
+    def _policy(self, again: Callable[[bool], None]) -> Retry:
         """urllib3's, at the server's pace."""
 
         class Paced(Retry):
+            def increment(inner, *given: Any, **named: Any) -> Retry:  # type: ignore[override]  # noqa: N805
+                left = super().increment(*given, **named)  # raises where none is left
+                last = left.history[-1]
+                again(last.status not in _NOT_ANSWERED and not isinstance(last.error, _NOT_SENT))
+                return left
+
             def sleep(inner, response: urllib3.BaseHTTPResponse | None = None) -> None:  # noqa: N805
                 super().sleep(response)
                 self._pace.wait()
+
+            def parse_retry_after(inner, retry_after: str) -> float:  # noqa: N805
+                try:
+                    seconds = float(retry_after)
+                except ValueError:
+                    try:
+                        seconds = super().parse_retry_after(retry_after)
+                    except urllib3.exceptions.InvalidHeader:
+                        return 0.0  # as if it said nothing
+                if seconds > self._wire.longest_pause:
+                    raise UserError(
+                        f"{self._url} asks to come back in {seconds:,.0f} seconds; do so, for what it has answered is "
+                        "kept, or raise mentor.wire.longest_pause."
+                    )
+                return max(0.0, seconds)
 
         return Paced(
             total=self._wire.retries,

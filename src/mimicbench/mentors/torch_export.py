@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from mimicbench.errors import UserError
-from mimicbench.fingerprint import file_content, fingerprint
+from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware
-from mimicbench.mentors.black_box import BlackBox, first_line, trusted
+from mimicbench.mentors.black_box import BlackBox, first_line
 from mimicbench.mentors.exchange import ModelIO, Port, port, settled
+from mimicbench.mentors.model_file import content, trusted
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
 
@@ -52,7 +53,7 @@ def torch_export(task: Task, paths: Paths, hardware: Hardware, *, path: Path, tr
     offered = _ports(program, signature.user_outputs)
     gives = port(offered, io.output, "mentor.io.output", path)
     exchange = settled(io, takes, gives, task.size, len(task.classes), path)
-    named = fingerprint(file_content(path), vars(exchange), takes.name, gives.name, hardware.device.type)
+    named = fingerprint(content(path), vars(exchange), takes.name, gives.name, hardware.device.type)
     module, place = program.module().to(hardware.device), offered.index(gives)
 
     def run(sent: Tensor) -> Tensor:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from mimicbench.errors import UserError
-from mimicbench.fingerprint import file_content, fingerprint
+from mimicbench.fingerprint import fingerprint
 from mimicbench.hardware import Hardware
-from mimicbench.mentors.black_box import BlackBox, first_line, trusted
+from mimicbench.mentors.black_box import BlackBox, first_line
 from mimicbench.mentors.exchange import ModelIO, Port, settled
+from mimicbench.mentors.model_file import content, trusted
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
 
@@ -41,7 +42,7 @@ def torchscript(task: Task, paths: Paths, hardware: Hardware, *, path: Path, tru
     except Exception as error:  # a damaged file can make the loader fail in any way
         raise UserError(f"mentor.path={path} is no TorchScript that can be loaded: {first_line(error)}.") from None
     exchange = settled(io, Port(io.input or "input"), Port(io.output or "0"), task.size, len(task.classes), path)
-    named = fingerprint(file_content(path), vars(exchange), io.output, hardware.device.type)
+    named = fingerprint(content(path), vars(exchange), io.output, hardware.device.type)
 
     def run(sent: Tensor) -> Tensor:
         return _output(program(sent), io.output)

@@ -77,12 +77,14 @@ class Sweep:
         folder: What was read.
         results: As :func:`mimicbench.results.load`, one row a finished job.
         jobs: The same jobs, in the same order.
-        missing: Sentences that say what is not there.
+        unfinished: Sentences that say which of its jobs have no result.
+        missing: These, and what finished jobs lack.
     """
 
     folder: Path
     results: pd.DataFrame
     jobs: list[Job]
+    unfinished: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     @classmethod
@@ -100,12 +102,12 @@ class Sweep:
             accuracies = pd.to_numeric(results["mentor_accuracy"]).tolist()
             described = zip(results["folder"], results["seed"], table.labels(results), accuracies, strict=True)
             jobs = [Job(Path(path), seed, cell, accuracy) for path, seed, cell, accuracy in described]
-        missing = _not_begun(folder) + _unfinished(folder, {job.folder for job in jobs}) + _incomplete(jobs)
-        if not jobs and not missing:
+        unfinished = _not_begun(folder) + _unfinished(folder, {job.folder for job in jobs})
+        if not jobs and not unfinished:
             raise UserError(
                 f"{folder} holds no job of mimicbench; name the folder of a sweep, such as multirun_outputs/…."
             )
-        return cls(folder, results, jobs, missing)
+        return cls(folder, results, jobs, unfinished, unfinished + _incomplete(jobs))
 
     @property
     def cells(self) -> dict[str, list[Job]]:

@@ -2,7 +2,8 @@
 
 The server is MLServer, which speaks the Open Inference Protocol; it needs ``pip install -e '.[serve]'``. Settings are
 those of ``train.py``; task, watermark, mentor, oracle, paths and trainer (where it runs) are read. ``oracle.budget`` is
-for all clients together, and counts what they ask again. For networks that are trusted: it asks nobody who he is.
+for all clients together, and counts what they ask again or ask to measure. For networks that are trusted: it asks
+nobody who he is.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import tempfile
 
 from mimicbench.configuration import composed
 from mimicbench.errors import UserError
+from mimicbench.fingerprint import fingerprint
 from mimicbench.guarded import Guarded
 from mimicbench.hardware import Hardware, limit_threads
 from mimicbench.oracles import Oracle
@@ -61,20 +63,21 @@ def _serve(config: Config, options: argparse.Namespace) -> None:
 
     task: Task = build("task", config.task, config.paths)
     hardware = Hardware.choose(config.trainer.accelerator, config.trainer.precision, "eager")
-    oracle = Guarded.of(config, task, hardware).oracle
+    guarded = Guarded.of(config, task, hardware)
+    oracle, revision = guarded.oracle, fingerprint(guarded.mentor.fingerprint, config.oracle)
     print(f"Serving a mentor of {config.task['name']} behind oracle={config.oracle['name']}. To mimic it, type")
-    print("  python train.py", *_mimicking(options, oracle), flush=True)
+    print("  python train.py", *_mimicking(options, oracle, revision), flush=True)
     server.run(options.name, oracle, hardware.device, task.size, len(task.classes), options.host, options.port)
 
 
-def _mimicking(options: argparse.Namespace, oracle: Oracle) -> list[str]:
-    """The settings with which a student of it is trained."""
+def _mimicking(options: argparse.Namespace, oracle: Oracle, revision: str) -> list[str]:
+    """The settings with which a student of it is trained, and of no other that answers at this address later."""
     host = "127.0.0.1" if options.host in ("0.0.0.0", "::", "") else options.host
     replies = ["oracle=label"] if oracle.names_class_only else ["oracle=softmax", "mentor.io.says=probabilities"]
     return [
         *("experiment=audit", "attack=standard", *(one for one in options.overrides if one.startswith("task"))),
-        *("mentor=http", f"mentor.url=http://{host}:{options.port}", f"mentor.model={options.name}", *replies),
-        *([] if oracle.budget is None else [f"oracle.budget={oracle.budget}"]),
+        *("mentor=http", f"mentor.url=http://{host}:{options.port}", f"mentor.model={options.name}"),
+        *(f"mentor.revision=served-{revision}", *replies),
     ]
 
 

@@ -8,6 +8,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from mimicbench import results
+from mimicbench.errors import UserError
+from mimicbench.mentors import model_file
 
 _OVERRIDES = Path(".hydra") / "overrides.yaml"
 _CONFIG = Path(".hydra") / "config.yaml"
@@ -44,8 +46,16 @@ class SweepFolders:
             overrides: The job's own.
             config: Its composed configuration, without Hydra's.
             usual: What a new folder is called, below the sweep's; the name gets a number where it is taken.
+
+        Raises:
+            UserError: The job has finished there with another mentor: its file was replaced since.
         """
         folder = self._known.get((tuple(overrides), OmegaConf.to_yaml(config)))
+        if folder is not None and _with_another_mentor(folder, config):
+            raise UserError(
+                f"{self._sweep} holds results of another mentor, for its file was replaced since; name another "
+                "hydra.sweep.dir, or delete that one."
+            )
         if folder is None or folder in self._taken or not _on_the_same_data(folder, config):
             folder = self._sweep / usual
             number = 2
@@ -67,6 +77,13 @@ def _on_the_same_data(folder: Path, config: DictConfig) -> bool:
     if done is None:
         return True
     return bool(done.get("config", {}).get("paths", {}).get("data_dir") == OmegaConf.select(config, "paths.data_dir"))
+
+
+def _with_another_mentor(folder: Path, config: DictConfig) -> bool:
+    """Whether the job that finished in a folder, if one did, had another file as its mentor than this one would."""
+    done = (results.read(folder) or {}).get("mentor_file")
+    mentor = {key: OmegaConf.select(config, f"mentor.{key}") for key in ("path", "checkpoint")}
+    return done is not None and model_file.of(mentor) not in (None, done)
 
 
 def saved_overrides(folder: Path) -> tuple[str, ...] | None:
