@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mimicbench.ownership.verdict import Gate, judged
+from mimicbench.ownership.verdict import Gate, close, judged
 
 PASSED = [Gate("the mark took", True)]
 
@@ -32,6 +32,29 @@ def test_few_or_scattered_scores_are_not_detected_and_no_more() -> None:
     assert judged(scattered, 2.0, PASSED).sentence == "5 keys: not detected"
     assert judged(quiet(2), 0.5, PASSED).word == "not detected"  # two keys have no spread to go by
     assert judged(quiet(2), 0.5, PASSED).bound is None
+
+
+@pytest.mark.parametrize(
+    ("mentors", "students", "passed", "told"),
+    [
+        ([0.9], [0.86], True, "the student is at most 5 points below the mentor, 4.0 points below"),
+        ([0.9], [0.84], False, "the student is at most 5 points below the mentor, 6.0 points below"),
+        ([0.9], [0.92], True, "the student is at most 5 points below the mentor, 2.0 points above"),
+        (
+            [0.9, 0.9],
+            [0.92, 0.84],
+            True,
+            "students are at most 5 points below the mentor, 2.0 points below on average, 6",
+        ),
+        ([0.9, 1.0], [0.84, 0.94], False, "6.0 points below on average, 6.0 points below at worst"),
+    ],
+)
+def test_students_must_be_close_on_average(
+    mentors: list[float], students: list[float], passed: bool, told: str
+) -> None:
+    gate = close(mentors, students)
+    assert gate.passed == passed
+    assert told in gate.name
 
 
 def test_a_failed_gate_leaves_everything_open() -> None:

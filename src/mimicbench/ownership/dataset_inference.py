@@ -66,7 +66,7 @@ def dataset_inference(owned: Owned, suspect: Mentor, points: int = 1000, subsets
     p_value = combined_p_value(*confidence, subsets, seed)
     in_copy = combined_p_value(*told(control), subsets, seed)
     gates = [
-        close(owned.accuracy, owned.accuracy_of(suspect)),
+        close([owned.accuracy], [owned.accuracy_of(suspect)]),
         Gate(f"a fine-tuned copy of the mentor is detected, p = {in_copy:.2g}", in_copy <= LEVEL),
     ]
     word, sentence = judged_alone(p_value, gates)

@@ -54,7 +54,7 @@ def key_test(
     found_in_copy = key_p_value(in_copy, null)
     gates = [
         Gate(f"the mark took, the mentor shows {mentor_score:.1%} of it", mentor_score >= TOOK),
-        close(owned.accuracy, owned.accuracy_of(suspect)),
+        close([owned.accuracy], [owned.accuracy_of(suspect)]),
         Gate(
             f"a fine-tuned copy of the mentor is detected, it shows {in_copy:.1%}, p = {found_in_copy:.2g}",
             found_in_copy <= LEVEL and in_copy >= evidence.threshold,

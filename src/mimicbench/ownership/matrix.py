@@ -63,12 +63,7 @@ class Matrix:
         p_value = pairing_p_value(np.array(self.control_scores, dtype=np.float64))
         return [
             Gate(f"the mark took in all {len(self.took)} mentors, it did not in {failed}", not failed),
-            close(
-                *max(
-                    zip(self.mentor_accuracies, self.student_accuracies, strict=True),
-                    key=lambda pair: pair[0] - pair[1],
-                )
-            ),
+            close(self.mentor_accuracies, self.student_accuracies),
             Gate(f"fine-tuned copies of the mentors are detected, p = {p_value:.2g}", p_value <= LEVEL),
         ]
 

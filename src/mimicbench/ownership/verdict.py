@@ -1,5 +1,6 @@
 """What may be said of students and marks, and in which words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +17,7 @@ LEVEL = 0.05
 """Of false alarms."""
 
 CLOSE = 0.05
-"""How much less accurate than its mentor a student may be to be a copy of it."""
+"""How much less accurate than their mentors students may be, on average, to be copies of them."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,21 @@ class Gate:
     passed: bool
 
 
-def close(mentor: float, student: float) -> Gate:
-    """That a student of this accuracy copies a mentor of that one, both from 0 to 1."""
-    lost = mentor - student
-    told = f"{100 * abs(lost):.1f} points {'below' if lost > 0 else 'above'} the mentor"
-    return Gate(f"no student is more than {100 * CLOSE:g} points below its mentor, one is {told}", lost <= CLOSE)
+def close(mentors: Sequence[float], students: Sequence[float]) -> Gate:
+    """That students copy their mentors, on average.
+
+    Args:
+        mentors: Their accuracies, from 0 to 1.
+        students: Those of their students, in the same order.
+    """
+    lost = np.subtract(mentors, students)
+    told = _below(lost.mean()) if len(lost) == 1 else f"{_below(lost.mean())} on average, {_below(lost.max())} at worst"
+    one = "the student is" if len(lost) == 1 else "students are"
+    return Gate(f"{one} at most {100 * CLOSE:g} points below the mentor, {told}", bool(lost.mean() <= CLOSE))
+
+
+def _below(lost: float) -> str:
+    return f"{100 * abs(lost):.1f} points {'below' if lost > 0 else 'above'}"
 
 
 @dataclass(frozen=True)
