@@ -14,6 +14,7 @@ from mimicbench.evaluation import Evaluation
 from mimicbench.learner import Chunk
 from mimicbench.oracles.label import Label
 from mimicbench.rank import ALONE, Rank
+from mimicbench.rank import Rank
 from mimicbench.resident import ResidentImages
 from mimicbench.student import Student
 from tests.making import pictures
@@ -215,3 +216,20 @@ def test_a_checkpoint_counts_nothing_of_a_list_that_is_not_kept_yet(kind: str, t
     assert attack.oracle.asked >= 8
     assert attack.state_dict()["asked"] == 0
     let.set()
+
+
+@pytest.mark.parametrize(("kind", "count"), [("once", 50), ("standard", 40)])
+def test_several_ranks_do_not_learn_before_all_of_a_list_is_there(kind: str, count: int, tmp_path: Path) -> None:
+    class Slow(SpyMentor):
+        elsewhere = True
+
+        def __call__(self, images: Tensor) -> Tensor:
+            sleep(0.1)
+            return super().__call__(images)
+
+    attack = made(kind)
+    nothing = Evaluation(ResidentImages(pictures(0), CPU), *2 * [torch.zeros(0, dtype=torch.int64)])
+    attack.attach(Label(Slow(), budget=None), nothing, CPU, tmp_path / "replies.npy", Rank(0, 2))
+    attack.trainer = make_trainer()
+    next(iter(attack.train_dataloader()))
+    assert attack.settled() == count
