@@ -14,7 +14,6 @@ from mimicbench.evaluation import Evaluation
 from mimicbench.learner import Chunk
 from mimicbench.oracles.label import Label
 from mimicbench.rank import ALONE, Rank
-from mimicbench.rank import Rank
 from mimicbench.resident import ResidentImages
 from mimicbench.student import Student
 from tests.making import pictures
