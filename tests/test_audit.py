@@ -40,10 +40,10 @@ def cannot_say(capsys: pytest.CaptureFixture[str], sweep: Path, budget: int) -> 
 def test_a_sweep_that_cannot_say_is_no_pass(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for budget in (999, 15_999, 1_000_000):
         said = cannot_say(capsys, sweep, budget)
-        assert f"No job of attack=composite oracle=label asked {budget:,} images, but 16,000 at most" in said
+        assert f"oracle=label asked just {budget:,} images, but 1,000, 4,000, 16,000; set oracle.budget" in said
     assert "is not a folder" in cannot_say(capsys, sweep / "absent", 1000)
     make_result(oracle="softmax", queries=Queries(1000, 1000, 1000, 0)).save(made(sweep / "3"))
-    assert "No job of attack=composite oracle=softmax asked 4,000" in cannot_say(capsys, sweep, 4000)
+    assert "No job of attack=composite oracle=softmax asked just 4,000" in cannot_say(capsys, sweep, 4000)
     begin(sweep / "4-failed", ["attack=composite"])
     assert "A sweep that has not finished has not passed" in cannot_say(capsys, sweep, 1000)
 
@@ -57,6 +57,14 @@ def test_a_sweep_that_was_cut_off_between_two_jobs_is_no_pass(
     command = {"hydra": {"sweeper": sweeper, "overrides": {"task": ["oracle=label,softmax"]}}}
     OmegaConf.save(OmegaConf.create(command), tmp_path / "multirun.yaml")
     assert "oracle=softmax has not begun" in cannot_say(capsys, tmp_path, 1000)
+
+
+def test_what_is_copied_too_far_has_failed_whatever_else_is_not_known(sweep: Path) -> None:
+    begin(sweep / "4-failed", ["attack=composite"])
+    for budget in ("4000", "5000"):
+        with pytest.raises(SystemExit) as end:
+            main([str(sweep), "--budget", budget, "--fidelity", "0.7"])
+        assert end.value.code == 1
 
 
 def made(folder: Path) -> Path:

@@ -4,6 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 from pydantic import Field, PositiveInt
 
+from mimicbench.configuration import composed
 from mimicbench.errors import UserError
 from mimicbench.recipe import Recipe
 from mimicbench.schema import build, check
@@ -79,9 +80,19 @@ def test_foreign_components_are_checked_by_their_own_signatures() -> None:
     [
         ({"seed": 0, "sede": 1}, "is missing|is not a key"),
         ({"seed": "${nowhere}"}, "The configuration cannot be resolved"),
-        ({"seed": "???"}, "The configuration cannot be resolved"),
+        ({"seed": "???"}, r"^seed must be said, as seed=…$"),
     ],
 )
 def test_the_whole_is_checked_before_its_parts(cfg: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         check(OmegaConf.create(cfg))
+
+
+@pytest.mark.parametrize("mentor", ["onnx", "http"])
+def test_who_forgets_the_experiment_of_mentors_that_are_there_is_told(mentor: str) -> None:
+    needed = {"onnx": ["mentor.path=m"], "http": ["mentor.url=http://localhost", "mentor.model=m"]}[mentor]
+    for overrides in ([], ["experiment=audit", "debug=smoke"]):
+        config = composed([f"mentor={mentor}", *needed, "paths.output_dir=out", *overrides])
+        with pytest.raises(UserError, match="is not trained: choose experiment=audit, and debug=smoke_audit"):
+            check(config)
+    check(composed([f"mentor={mentor}", *needed, "paths.output_dir=out", "experiment=audit", "debug=smoke_audit"]))

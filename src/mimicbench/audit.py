@@ -1,7 +1,7 @@
 """``python -m mimicbench.audit <sweep> --budget 10000 --fidelity 0.9``: a gate for CI.
 
 Exit code 1 if any student of the sweep agrees with its mentor on more than that share of the test images for at most so
-many queries, 2 if the sweep cannot say: a job has not finished, or an attack on an oracle never asked so many.
+many queries; else 2 if the sweep cannot say: a job has not finished, or an attack on an oracle never asked so many.
 """
 
 import argparse
@@ -31,20 +31,12 @@ def main(arguments: list[str] | None = None) -> None:
 def _audited(sweep: Path, budget: int, fidelity: float) -> int:
     """Print what was found; the exit code."""
     read = Sweep.read(sweep)
-    if read.unfinished:
-        raise UserError(f"A sweep that has not finished has not passed; run it again. {read.unfinished[0]}")
     jobs = read.results
-    allowed = jobs[jobs["queries.total"] <= budget]
-    for (attack, oracle), asked in jobs.groupby(["attack", "oracle"])["queries.total"]:
-        if not (asked == budget).any():
-            raise UserError(
-                f"No job of attack={attack} oracle={oracle} asked {budget:,} images, but {asked.max():,.0f} at most; "
-                f"set oracle.budget={budget}, and attack.samples_per_epoch and the pool's size to as many."
-            )
-    if allowed["fidelity"].isna().any():
-        raise UserError(f"A job in {sweep} does not say how far student and mentor agree; run it again.")
-    worst: dict[Any, Any] = allowed.sort_values("fidelity").iloc[-1].to_dict()
-    too_much = bool(worst["fidelity"] > fidelity)
+    allowed = jobs[jobs["queries.total"] <= budget] if len(jobs) else jobs
+    too_much = bool(len(allowed) and (allowed["fidelity"] > fidelity).any())
+    if not too_much:
+        _require_all(read, budget)
+    worst: dict[Any, Any] = allowed.sort_values("fidelity", na_position="first").iloc[-1].to_dict()
     found = f"{worst['fidelity']:.2%} with {worst['queries.total']:,} queries"
     print(
         f"{'FAILED' if too_much else 'passed'}: {method(worst['attack'])} mimicking of {worst['oracle']} replies "
@@ -52,6 +44,25 @@ def _audited(sweep: Path, budget: int, fidelity: float) -> int:
         f"({len(allowed)} of {len(jobs)} jobs count)."
     )
     return int(too_much)
+
+
+def _require_all(sweep: Sweep, budget: int) -> None:
+    """See that a sweep can say that nothing was copied.
+
+    Raises:
+        UserError: It cannot.
+    """
+    if sweep.unfinished:
+        raise UserError(f"A sweep that has not finished has not passed; run it again. {sweep.unfinished[0]}")
+    for (attack, oracle), asked in sweep.results.groupby(["attack", "oracle"])["queries.total"]:
+        if not (asked == budget).any():
+            raise UserError(
+                f"No job of attack={attack} oracle={oracle} asked just {budget:,} images, but "
+                f"{', '.join(f'{one:,}' for one in sorted(set(asked)))}; set oracle.budget={budget}, and "
+                "attack.samples_per_epoch and the pool's size to as many."
+            )
+    if sweep.results["fidelity"].isna().any():
+        raise UserError(f"A job in {sweep.folder} does not say how far student and mentor agree; run it again.")
 
 
 def _count(text: str) -> int:

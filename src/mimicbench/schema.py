@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -135,6 +135,8 @@ def check(cfg: DictConfig | Mapping[str, Any]) -> Config:
     try:
         plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True) if isinstance(cfg, DictConfig) else cfg
     except OmegaConfBaseException as error:
+        if isinstance(error, MissingMandatoryValue):
+            raise UserError(f"{error.full_key} must be said, as {error.full_key}=…") from None
         place = f"{error.full_key}: " if error.full_key else ""
         raise UserError(f"The configuration cannot be resolved: {place}{str(error).splitlines()[0]}") from None
     config = _validated(Config, plain, "")
@@ -231,6 +233,8 @@ def _sentence(error: ValidationError, key: str, model: type[BaseModel]) -> str:
         known = sorted(_keys(model, first["loc"][:-1]))
         close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         advice = f"did you mean '{close[0]}'?" if close else f"the keys here are {', '.join(known)}."
+        if key == "mentor" and not close and "io" in known:  # an experiment sets it, or debug
+            advice = "a mentor that is there is not trained: choose experiment=audit, and debug=smoke_audit."
         return f"{place} is not a key of the configuration; {advice}"
     if first["type"] in ("missing", "missing_argument"):
         return f"{place} is missing; give it a value."

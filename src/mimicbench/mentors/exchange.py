@@ -120,7 +120,7 @@ class Exchange:
 
     def problem(self, answers: torch.Tensor, count: int) -> str | None:
         """What is wrong with what was answered to ``count`` images, whatever the model says; None if nothing is."""
-        own = "; see mentor.io.output, and that its classes are the task's"
+        own = "; see mentor.io.says and output, and that its classes are the task's"
         if self.says == "label":
             labels = answers.flatten()
             if answers.dim() == 0 or len(labels) != count:
@@ -141,7 +141,7 @@ class Exchange:
             UserError: It has another shape, or is no number, or no class or distribution over K classes.
         """
         if wrong := self.problem(answers, count):
-            raise UserError(f"Of the mentor's answers to {count} images, {wrong}.")
+            raise UserError(f"The mentor's answer is of no use: {wrong}.")
         if self.says == "label":
             return F.one_hot(answers.flatten().long(), self.classes).float()
         answers = answers.float()

@@ -1,6 +1,7 @@
 """One model of a server that speaks the Open Inference Protocol, and how it is asked."""
 
 import json
+import logging
 import os
 import re
 import threading
@@ -24,6 +25,8 @@ _NOT_ANSWERED = (429, 503)  # of these: the server says itself that it did nothi
 _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 _LONGEST_REASON = 200  # letters of what a server says of an error
 _SHORTEST_SECRET = 4  # letters
+_GO_ON = "what it has answered is kept, and the same command goes on from there"
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each retry is counted in result.json
 _MALFORMED = 3  # replies in a row, before a request is given up
 
 
@@ -200,10 +203,13 @@ class Server:
             )
         except urllib3.exceptions.HTTPError as error:
             reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
-            raise UserError(f"{self._url} did not answer in {tries} tries ({type(reason).__name__}).") from None
+            raise UserError(
+                f"{self._url} did not answer in {tries} tries ({type(reason).__name__}); {_GO_ON}."
+            ) from None
         if reply.status in _AGAIN:
             raise UserError(
-                f"{self._url} did not answer in {tries} tries (HTTP {reply.status}{self._reason(reply.data)})."
+                f"{self._url} did not answer in {tries} tries (HTTP {reply.status}{self._reason(reply.data)}); "
+                f"{_GO_ON}."
             )
         if reply.status != 200:
             raise UserError(f"{self._url}{path} answers with HTTP {reply.status}{self._reason(reply.data)}.")
