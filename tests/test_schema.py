@@ -96,3 +96,5 @@ def test_who_forgets_the_experiment_of_mentors_that_are_there_is_told(mentor: st
         with pytest.raises(UserError, match="is not trained: choose experiment=audit, and debug=smoke_audit"):
             check(config)
     check(composed([f"mentor={mentor}", *needed, "paths.output_dir=out", "experiment=audit", "debug=smoke_audit"]))
+    with pytest.raises(UserError, match=r"mentor\.colour is not a key of the configuration; the keys here are"):
+        check(composed([f"mentor={mentor}", *needed, "paths.output_dir=out", "experiment=audit", "+mentor.colour=1"]))

@@ -68,6 +68,8 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
         for logger in job.trainer.loggers:
             logger.log_hyperparams(_plain(config))
         job.trainer.fit(job.student, datamodule=job.attack, ckpt_path=checkpoint)
+        if not rank.first:
+            return None
         if job.oracle.budget is not None and job.oracle.asked < job.oracle.budget:
             _log.warning(
                 "Of oracle.budget=%s, %s were asked: the attack asks about no more; see attack.samples_per_epoch, and "
@@ -75,8 +77,6 @@ def _run(config: Config, folder: Path, rank: Rank) -> Result | None:
                 job.oracle.budget,
                 job.oracle.asked,
             )
-        if not rank.first:
-            return None
         found, shown = _predictions(job), Examples.of(job.attack, job.mentor)
         result = _measured(job)  # the last to ask the mentor, so that all that it answered is counted
         with writing(folder, "paths.output_dir"):

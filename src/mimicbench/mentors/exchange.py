@@ -18,7 +18,7 @@ _COLOURS = 3
 _SUM = 0.01  # how far the sum of probabilities may be from 1, for some are sent as float16
 _SURE = 4  # so many answers in a row are no distributions by chance
 
-Share = Annotated[float, Field(ge=0, le=1)]
+_Level = Annotated[float, Field(ge=0, le=1)]  # of a colour
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ModelIO:
     size: PositiveInt | None = None
     batch: PositiveInt | None = None
     range: Literal[1, 255] | None = None
-    mean: tuple[Share, Share, Share] | None = None
+    mean: tuple[_Level, _Level, _Level] | None = None
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
     says: Says | None = None
 

@@ -26,8 +26,9 @@ _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTi
 _LONGEST_REASON = 200  # letters of what a server says of an error
 _SHORTEST_SECRET = 4  # letters
 _GO_ON = "what it has answered is kept, and the same command goes on from there"
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each retry is counted in result.json
 _MALFORMED = 3  # replies in a row, before a request is given up
+
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each retry is counted in result.json
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

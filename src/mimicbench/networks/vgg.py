@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
-from mimicbench.networks.initialised import he_normal, scaled
+from mimicbench.networks.layers import dense_head, he_normal, scaled
 
 _STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 _DENSE = (512, 512)
@@ -59,13 +59,8 @@ class VGG16(nn.Module):
             layers.insert(-1, nn.MaxPool2d(2))  # before the ReLU: the same, for the maximum keeps order, on a quarter
         self.features = nn.Sequential(*layers)
 
-        head: list[nn.Module] = [nn.Flatten()]
         inputs = channels * (size // 2 ** len(_STAGES)) ** 2
-        for full_width in _DENSE:
-            head += [nn.Linear(inputs, scaled(full_width, width)), nn.ReLU(inplace=True), nn.Dropout(dropout)]
-            inputs = scaled(full_width, width)
-        self.classifier = nn.Sequential(*head, nn.Linear(inputs, classes))
-
+        self.classifier = dense_head(inputs, _DENSE, classes, width, dropout)
         he_normal(self)
 
     def forward(self, images: Tensor) -> Tensor:
