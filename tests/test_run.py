@@ -18,7 +18,7 @@ from torch import Tensor
 from mimicbench import job
 from mimicbench import run as module
 from mimicbench.errors import UserError
-from mimicbench.mentors import Mentor, NetworkMentor
+from mimicbench.mentors import Mentor, NetworkMentor, model_file
 from mimicbench.oracles.label import Label
 from mimicbench.oracles.owner import Owner
 from mimicbench.pools import Pool
@@ -115,6 +115,7 @@ def test_a_student_can_be_the_next_mentor(cache: Path, tmp_path: Path) -> None:
     folder = tmp_path / "first"
     first = started(cache, folder)
     second = started(cache, tmp_path / "second", f"mentor.checkpoint={folder / 'last.ckpt'}")
+    assert second.mentor_file == model_file.content(folder / "last.ckpt")
     assert second.mentor_accuracy == pytest.approx(first.student_accuracy)
 
 
@@ -194,6 +195,22 @@ def test_a_budget_in_scientific_notation_is_a_number(
     queries = started(cache, tmp_path, "oracle.budget=4e2").queries
     assert (queries.total, queries.budget) == (400, 400)
     assert "oracle.budget=400 ends the training after 400 of 600 samples" in caplog.text
+
+
+@pytest.mark.parametrize(("budget", "told"), [(400, True), (300, False)])
+def test_a_budget_that_is_not_spent_is_told(
+    budget: int, told: bool, cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    started(cache, tmp_path, "attack=composite_once", f"oracle.budget={budget}")
+    said = [one.getMessage() for one in caplog.records if "were asked" in one.getMessage()]
+    assert (
+        said
+        == [
+            "Of oracle.budget=400, 300 were asked: the attack asks about no more; see "
+            "attack.samples_per_epoch, and how many images the pool holds."
+        ]
+        * told
+    )
 
 
 def test_a_job_that_has_ended_is_not_trained_again(cache: Path, tmp_path: Path) -> None:

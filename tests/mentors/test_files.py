@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -259,3 +260,20 @@ def test_an_onnx_mentor_on_the_cpu_answers_elsewhere_than_a_student_on_a_gpu(dev
         path = as_onnx(tmp_path / "model.onnx")
         mentor = read_onnx(TASK, make_paths(tmp_path), hardware, path=path, io=io)
     assert mentor.elsewhere == (device == "cuda")
+
+
+def test_an_onnx_mentor_runs_on_the_jobs_own_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[Any] = []
+    session = onnxruntime.InferenceSession
+
+    def on_the_cpu(file: str, options: Any, providers: list[Any]) -> Any:
+        wanted.extend(providers)
+        return session(file, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+    monkeypatch.setattr("onnxruntime.InferenceSession", on_the_cpu)
+    path, io = as_onnx(tmp_path / "model.onnx"), ModelIO(range=1, says="logits")
+    read_onnx(TASK, make_paths(tmp_path), Hardware(torch.device("cuda", 3), "32-true"), path=path, io=io)
+    assert wanted == [("CUDAExecutionProvider", {"device_id": 3}), "CPUExecutionProvider"]

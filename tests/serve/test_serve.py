@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -162,6 +163,19 @@ def said(*arguments: str) -> str:
         main(list(arguments))
     assert isinstance(end.value.code, str)
     return end.value.code
+
+
+def test_another_protection_at_the_same_address_is_another_revision(
+    settings: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mimicbench.serve.server.run", lambda *_: None)
+    revisions = []
+    for protection in (["oracle=rounded"], ["oracle=rounded"], ["oracle=rounded", "oracle.decimals=3"], ["oracle=mad"]):
+        main([f"--port={free_port()}", *settings, *protection])
+        revisions += re.findall(r"mentor\.revision=(served-\S+)", capsys.readouterr().out)
+    assert len(revisions) == 4
+    assert revisions[0] == revisions[1]
+    assert len(set(revisions)) == 3
 
 
 def test_a_port_that_is_taken_is_refused() -> None:
