@@ -6,17 +6,32 @@ import pytest
 from mimicbench.benchmarks import growth
 
 
-def test_jobs_of_all_pools_are_measured_in_turns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_jobs_of_all_pools_take_turns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "growth.json"
-    options = ["--pools", "2048", "--width", "0.05", "--samples", "2048", "--repeats", "2", "--folder", str(tmp_path)]
-    growth.main([*options, "--json", str(file)])
+    options = ["--pools", "2048", "4096", "--width", "0.05", "--samples", "2048", "--repeats", "2"]
+    growth.main([*options, "--folder", str(tmp_path), "--json", str(file)])
     report = json.loads(file.read_text())
-    assert [repeat["images"] for repeat in report["repeats"]] == [2048, 2048]
-    for repeat in report["repeats"]:
-        measured = repeat["measured"]
-        assert min(measured.values()) > 0
-        assert 0.005 < measured["of it pool, GB"] < 0.010  # 6.3 MB
-        assert measured["composites/s"] > measured["samples/s"]
+    assert list(report["pools"]) == ["2048", "4096"]
+    for images, measured in report["pools"].items():
+        assert len(measured["samples/s"]) == 2
+        assert 0 < max(measured["samples/s"]) < measured["composites/s"]
+        assert measured["of it pool, GB"] == pytest.approx(int(images) * 3072 / 1e9, rel=0.5)
         assert 0.1 < measured["peak memory, GB"] < 20
-    assert "2,048" in capsys.readouterr().out
+        assert 0 < measured["start-up, s"] < 60
+    assert "4,096" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [file]  # the pools are gone
+
+
+def test_a_sample_is_timed_beside_the_first_pools_in_the_same_turn(capsys: pytest.CaptureFixture[str]) -> None:
+    pools = {"1000": {"samples/s": [100.0, 50.0, 80.0]}, "2000": {"samples/s": [80.0, 50.0, 160.0]}}
+    growth.show({"device": "CPU", "precision": "32-true", "width": 1.0, "pools": pools})
+    assert "1.00 (0.50 to 1.25)" in capsys.readouterr().out
+
+
+def test_a_job_that_is_refused_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    options = ["--pools", "1", "--folder", str(tmp_path), "--json", str(tmp_path / "growth.json")]
+    with pytest.raises(SystemExit, match=r"The job on a pool of 1 failed; see above\."):
+        growth.main(options)
+    words = capfd.readouterr().err
+    assert "The pool holds 1 images, fewer than attack.chunk_size" in words
+    assert "Traceback" not in words

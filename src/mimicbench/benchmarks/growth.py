@@ -1,16 +1,22 @@
 """What a larger pool costs: ``python -m mimicbench.benchmarks.growth``.
 
-For pools of growing size, each job in a process of its own: seconds from the configuration to the first answered
-chunk, with the pool decoded already; training samples a second; composites generated a second, without the mentor; and
-the most memory that the process ever held, of which the pool is a part as far as its pages were read.
+One job for each pool, each in a process of its own, with the pool decoded already. They live side by side and take
+turns, an epoch each, so that all see the same machine: training samples a second, and the time of a sample by that of
+the first pool's in the same turn. Once for each job: seconds from the configuration to the first answered chunk;
+composites generated a second, without the mentor; and the most memory that the process ever held, of which the pool is
+a part as far as its pages were read.
 """
 
 import argparse
-import json
+import multiprocessing
 import statistics
+import sys
 import tempfile
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
+from typing import Any, Self
 
 from rich import box
 from rich.console import Console
@@ -19,42 +25,127 @@ from rich.table import Table
 from mimicbench.benchmarks import command, synthetic
 from mimicbench.benchmarks.memory import mapped, peak
 from mimicbench.benchmarks.turns import Turns, seconds_of, wait
+from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware, limit_threads
 from mimicbench.job import assemble
 from mimicbench.results import versions
 from mimicbench.schema import build
 
-_MODULE = "mimicbench.benchmarks.growth"
-
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = command.parser(_MODULE, __doc__)
+    parser = command.parser("mimicbench.benchmarks.growth", __doc__)
     parser.add_argument("--pools", type=int, nargs="+", default=[10_000, 100_000, 1_280_000], help="images in a pool")
     parser.add_argument("--width", type=float, default=0.25, help="factor on the network's channels (%(default)s)")
-    parser.add_argument("--samples", type=int, default=20_480, help="in a repeat (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=3, help="of each pool, in turns (%(default)s)")
+    parser.add_argument("--samples", type=int, default=20_480, help="in a turn (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="turns of each pool (%(default)s)")
     parser.add_argument("--folder", type=Path, help="for the pools; 4 GB for 1,280,000 images (a temporary one)")
-    parser.add_argument("--alone", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.alone is None:
-        command.carry_out(lambda: _in_turns(options), show, options.json)
-    else:
-        print(json.dumps(measure(options.folder, options.alone, options.width, options.samples)))
+    command.carry_out(lambda: measure(options), show, options.json)
 
 
-def measure(folder: Path, images: int, width: float, samples: int) -> dict[str, float]:
-    """One job on a pool that lies decoded in ``folder``, in this process.
+def measure(options: argparse.Namespace) -> command.Report:
+    """All figures, with what they were measured on.
+
+    Args:
+        options: The command line's.
 
     Returns:
-        One value for each title of the table.
+        What the JSON file holds; ``pools`` maps each number of images to what its job measured.
+
+    Raises:
+        UserError: A job failed; its own words are on the terminal.
     """
+    with tempfile.TemporaryDirectory(prefix="mimicbench-", dir=options.folder) as folder, ExitStack() as stack:
+        for images in options.pools:
+            config = synthetic.configuration(Path(folder), [], images)
+            build("pool", config.pool, config.paths, 32)  # decode it
+        jobs = {images: stack.enter_context(_Job(Path(folder), images, options)) for images in options.pools}
+        for _ in range(1 + options.repeats):
+            for job in jobs.values():
+                job.turn()
+        measured = {str(images): job.turn() for images, job in jobs.items()}
+    limit_threads()
+    hardware = Hardware.choose("auto", "auto", "auto")
+    about = {"device": hardware.name, "precision": hardware.precision, "width": options.width, "versions": versions()}
+    return {"pools": measured, "samples a turn": options.samples, **about}
+
+
+def show(report: command.Report) -> None:
+    """Print the figures; of those of the turns, the medians with their ranges."""
+    first = next(iter(report["pools"].values()))["samples/s"]
+    title = "{device}, {precision}, width {width}".format(**report)
+    table = Table("pool", box=box.SIMPLE, title=title)
+    for images, measured in report["pools"].items():
+        relative = [one / other for one, other in zip(first, measured["samples/s"], strict=True)]
+        figures = {"time of a sample": relative, **measured}
+        if not table.rows:
+            for name in figures:
+                table.add_column(name)
+        table.add_row(f"{int(images):,}", *(_figure(value) for value in figures.values()))
+    Console(width=140).print(table)
+    print(f"Time of a sample: by that of the first pool in the same turn, {len(first)} turns.")
+
+
+def _figure(value: float | list[float]) -> str:
+    values = value if isinstance(value, list) else [value]
+    form = "{:,.0f}" if min(values) > 100 else "{:.2f}"
+    median, lowest, highest = (form.format(summary(values)) for summary in (statistics.median, min, max))
+    return f"{median} ({lowest} to {highest})" if isinstance(value, list) else median
+
+
+class _Job:
+    """A process with a job on a pool that lies decoded in ``folder``; it works only when it is its turn."""
+
+    def __init__(self, folder: Path, images: int, options: argparse.Namespace) -> None:
+        processes = multiprocessing.get_context("spawn")  # a fork would begin with what this process holds
+        self._images = images
+        self._connection, self._others_end = processes.Pipe()
+        work = (self._others_end, folder, images, options.width, options.samples, options.repeats)
+        self._process = processes.Process(target=_work, args=work, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        self._others_end.close()  # or its death would go unnoticed
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def turn(self) -> dict[str, Any]:
+        """Let it work until it gives its turn back: with nothing, or at last with what it measured."""
+        try:
+            self._connection.send("go")
+            measured: dict[str, Any] = self._connection.recv()
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise UserError(f"The job on a pool of {self._images:,} failed; see above.") from None
+        return measured
+
+
+def _work(connection: Connection, folder: Path, images: int, width: float, samples: int, repeats: int) -> None:
+    try:
+        _take_turns(connection, folder, images, width, samples, repeats)
+    except UserError as error:
+        sys.exit(str(error))
+
+
+def _take_turns(connection: Connection, folder: Path, images: int, width: float, samples: int, repeats: int) -> None:
+    """One job on a pool that lies decoded in ``folder``, in this process: it warms up in its first turn."""
+
+    def next_turn() -> dict[str, float]:
+        connection.send({})
+        connection.recv()
+        return {}
+
+    connection.recv()
     chunk = 2048 if Hardware.choose("auto", "auto", "auto").device.type == "cpu" else 8192
     overrides = [
+        f"paths.output_dir={folder}/{images}",
         f"student.width={width}",
         f"attack.chunk_size={chunk}",
         f"attack.samples_per_epoch={samples}",
-        "trainer.max_epochs=2",
+        f"trainer.max_epochs={1 + repeats}",
         "callbacks.progress_bar.refresh_rate=0",
     ]
     config = synthetic.configuration(folder, overrides, images)
@@ -63,52 +154,25 @@ def measure(folder: Path, images: int, width: float, samples: int) -> dict[str, 
     job.attack.chunk(0, 0, job.attack.chunk_size)
     wait()
     start_up = perf_counter() - start
-    turns = Turns(lambda: {})
+    turns = Turns(next_turn)
     job.trainer.callbacks.insert(0, turns)  # type: ignore[attr-defined]
     job.trainer.fit(job.student, datamodule=job.attack)
     memory = {**peak(), "of it pool, GB": mapped("random-")}
+    next_turn()
     attack = synthetic.instantly_answered(config)
 
     def generate() -> None:
         for start in range(0, samples, attack.chunk_size):
             attack.chunk(0, start, min(start + attack.chunk_size, samples))
 
-    return {
-        "start-up, s": start_up,
-        "samples/s": samples / turns.seconds[0],
-        "composites/s": samples / seconds_of(generate),
-        **memory,
-    }
-
-
-def show(report: command.Report) -> None:
-    """Print the medians, with their ranges."""
-    titles = list(report["repeats"][0]["measured"])
-    table = Table("pool", *titles, title="{device}, {precision}, width {width}".format(**report), box=box.SIMPLE)
-    for images in dict.fromkeys(repeat["images"] for repeat in report["repeats"]):
-        own = [repeat["measured"] for repeat in report["repeats"] if repeat["images"] == images]
-        table.add_row(f"{images:,}", *(_range([one[title] for one in own]) for title in titles))
-    Console(width=120).print(table)
-
-
-def _range(values: list[float]) -> str:
-    form = "{:,.0f}" if min(values) > 100 else "{:.2f}"
-    return "{} ({} to {})".format(*(form.format(f(values)) for f in (statistics.median, min, max)))
-
-
-def _in_turns(options: argparse.Namespace) -> command.Report:
-    repeats = []
-    with tempfile.TemporaryDirectory(prefix="mimicbench-", dir=options.folder) as folder:
-        for images in options.pools:
-            config = synthetic.configuration(Path(folder), [], images)
-            build("pool", config.pool, config.paths, 32)  # decode it
-        for images in options.pools * options.repeats:
-            alone = ["--alone", images, "--folder", folder, "--width", options.width, "--samples", options.samples]
-            repeats.append({"images": images, "measured": command.in_own_process(_MODULE, list(map(str, alone)))})
-    limit_threads()
-    hardware = Hardware.choose("auto", "auto", "auto")
-    about = {"device": hardware.name, "precision": hardware.precision, "width": options.width, "versions": versions()}
-    return {"repeats": repeats, "samples a repeat": options.samples, **about}
+    connection.send(
+        {
+            "samples/s": [samples / second for second in turns.seconds],
+            "composites/s": samples / seconds_of(generate),
+            "start-up, s": start_up,
+            **memory,
+        }
+    )
 
 
 if __name__ == "__main__":
