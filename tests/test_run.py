@@ -311,6 +311,17 @@ def test_a_marked_mentor_is_compared_with_an_unmarked_one(
     assert json.loads((tmp_path / "result.json").read_text())["watermark"] == asdict(mark)
 
 
+def test_triggers_that_lie_in_the_attackers_pool_are_warned_of(
+    cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warning = "The triggers of the mark lie in the attacker's own pool"
+    started(cache, tmp_path / "1", "watermark=unrelated")
+    assert warning not in caplog.text
+    own = ("pool@watermark.images=photos", "watermark.images.crops=300")
+    started(cache, tmp_path / "2", "watermark=unrelated", *own)
+    assert warning in caplog.text
+
+
 def test_a_mentor_that_is_trained_already_cannot_be_marked(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"choose watermark=none for one that is there"):
         started(cache, tmp_path, "watermark=noise", "mentor.checkpoint=some.ckpt")

@@ -117,6 +117,9 @@ def assemble(config: Config) -> Job:
     guarded = Guarded.of(config, task, hardware)
     mentor, oracle, watermark = guarded.mentor, guarded.oracle, guarded.watermark
 
+    if config.pool in config.watermark.values():
+        _log.warning("The triggers of the mark lie in the attacker's own pool; choose another one for either.")
+
     images = ResidentImages(task.test.images, hardware.device)
     labels = torch.from_numpy(task.test.labels)
     sharing = SharedCores.of(hardware, config.paths, config.trainer.devices)

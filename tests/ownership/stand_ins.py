@@ -33,6 +33,7 @@ class Owner:
     mentor: dict[Any, float] = field(default_factory=lambda: {0: 1.0, "others": 0.05})
     copy: dict[Any, float] = field(default_factory=lambda: {0: 0.95, "others": 0.05})
     accuracy: float = 0.99
+    recorded: dict[str, Any] = field(default_factory=lambda: {"took": True, "accuracy_lost": 0.01})
     task: Any = field(default_factory=lambda: SimpleNamespace(classes=tuple("abcdefghij")))
 
     def other_evidence(self, key: int) -> Scored:

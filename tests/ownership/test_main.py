@@ -113,6 +113,46 @@ def test_jobs_without_a_checkpoint_or_a_key_are_named_and_left_out(
     assert [one.keys for one in matrix.read(sweep)] == [[0, 2]]
 
 
+def test_distilled_students_are_a_control_of_the_others(
+    marked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = tmp_path / "sweep"
+    for arm in ("photos", "images"):
+        shutil.copytree(marked, sweep / arm)
+    for file in (sweep / "images").glob("*/result.json"):
+        result = json.loads(file.read_text())
+        result["config"]["pool"]["name"], result["config"]["oracle"]["name"] = "training_images", "softmax"
+        file.write_text(json.dumps(result))
+    shutil.rmtree(sweep / "images" / "3")
+    shutil.copytree(sweep / "images" / "2", sweep / "images" / "again")
+    main([str(sweep)])
+    assert capsys.readouterr().err.count("a further student of its key") == 1
+    distilled, others = sorted(matrix.read(sweep), key=lambda one: len(one.keys))
+    assert (sorted(distilled.keys), others.keys) == ([0, 1, 2], [0, 1, 2, 3])
+    assert others.distilled_scores == distilled.scores
+    assert distilled.distilled_scores is None
+    assert any("own training images" in gate.name for gate in others.gates)
+
+
+def test_options_of_one_suspect_need_a_mentor(marked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([str(marked), "--student", "width=0.5"])
+    assert end.value.code == 2
+    assert "--student is of one suspect, which needs --mentor" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "student", [{"_target_": "shutil.rmtree"}, {"_target_": "mimicbench.networks.vgg.nn.Linear"}, 7]
+)
+def test_a_suspects_folder_cannot_name_code_to_call(student: object, owned: Owned, tmp_path: Path) -> None:
+    shutil.copy(owned.folder / "last.ckpt", tmp_path)
+    result = json.loads((owned.folder / "result.json").read_text())
+    result["config"]["student"] = student
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    said = refused(str(tmp_path / "last.ckpt"), "--mentor", str(owned.folder))
+    assert "its network is not one of mimicbench's, and nothing else is imported" in said
+
+
 def test_a_folder_without_marks_has_nothing_to_score(tmp_path: Path) -> None:
     assert "holds no two finished jobs with marks" in refused(str(tmp_path))
     assert "name --mentor too" in refused(str(tmp_path / "student.ckpt"))
@@ -141,6 +181,8 @@ def test_a_key_file_must_be_the_mentors_own(owned: Owned, marked: Path, tmp_path
     assert "holds 7 triggers, but the mark of" in refused_with(few)
     small = Triggers("content", 0, 0.5, own.images[:, ::2, ::2], own.labels)
     assert "holds triggers of 16×16 pixels" in refused_with(small)
+    unknown = Triggers("content", 0, 0.5, own.images, own.labels + 10)
+    assert "but the mentor knows 10 classes, from 0; give the key file of" in refused_with(unknown)
 
 
 def test_a_suspect_must_tell_the_same_classes_apart(owned: Owned, tmp_path: Path) -> None:

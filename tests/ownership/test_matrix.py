@@ -27,6 +27,7 @@ def make_matrix(count: int = 6, own: float = 0.1, copies: float = 0.95, **change
         mentor_accuracies=[0.99] * count,
         student_accuracies=[0.97] * count,
         control_scores=scores(copies),
+        distilled_scores=None,
     )
     return replace(made, **changes)
 
@@ -37,7 +38,7 @@ def word(one: Matrix) -> str:
 
 
 def test_a_matrix_comes_back_from_its_file(tmp_path: Path) -> None:
-    made = [make_matrix(), make_matrix(own=0.9, arm="Standard, softmax")]
+    made = [make_matrix(), make_matrix(own=0.9, arm="Standard, softmax", distilled_scores=make_matrix().scores)]
     matrix.write(made, tmp_path)
     assert matrix.read(tmp_path) == made
 
@@ -59,11 +60,29 @@ def test_each_gate_can_fail() -> None:
         (make_matrix(took=[True] * 5 + [False]), "it did not in 1"),
         (make_matrix(student_accuracies=[0.98] * 5 + [0.6]), "7.3 points below on average, 39.0 points below at worst"),
         (make_matrix(copies=0.1), "fine-tuned copies"),
+        (make_matrix(distilled_scores=make_matrix().scores), "students of the mentors' own training images are detect"),
+        (make_matrix(distilled_scores=[[None] * 6] * 6), "the test is not defined on them"),
     ):
         assert [gate.passed for gate in failing.gates].count(False) == 1
         assert failing.verdict is not None
         assert failing.verdict.word == "inconclusive"
         assert name in failing.verdict.sentence
+
+
+def test_students_of_the_mentors_images_that_show_the_mark_open_the_gate() -> None:
+    assert word(make_matrix(own=0.9, distilled_scores=make_matrix(own=0.8).scores)) == "detected"
+
+
+def test_a_poor_student_forbids_absence_and_nothing_else() -> None:
+    accuracies = [0.97] * 19 + [0.9]
+    assert word(make_matrix(count=20, student_accuracies=accuracies)) == "not detected"
+    assert word(make_matrix(count=20, student_accuracies=accuracies, own=0.9)) == "detected"
+
+
+def test_innocents_that_an_owner_would_claim_are_counted() -> None:
+    one = make_matrix(own=0.9)
+    one.scores[0][3], one.scores[2][1] = 0.5, 0.49
+    assert one.innocents_claimed == (1, 30)
 
 
 def test_three_keys_can_detect_nothing() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mimicbench.ownership.verdict import Gate, close, judged
+from mimicbench.ownership.verdict import Gate, close, each_close, judged
 
 PASSED = [Gate("the mark took", True)]
 
@@ -25,6 +25,30 @@ def test_absence_needs_a_bound_below_the_margin_and_no_student_over_the_threshol
     assert found.most_carriers == pytest.approx(0.139, abs=5e-4)
     assert judged(quiet(20), 0.05, PASSED).word == "not detected"
     assert judged(quiet(20), 0.5, PASSED, margin=0.0).word == "not detected"
+
+
+@pytest.mark.parametrize("count", [4, 5, 10, 19])
+def test_fewer_than_twenty_keys_can_show_no_absence(count: int) -> None:
+    assert judged(quiet(count), 0.5, PASSED).sentence == f"{count} keys: not detected"
+    assert judged(np.zeros((count, count)), 0.5, PASSED).word == "not detected"
+    assert judged(np.zeros((20, 20)), 0.5, PASSED).word == "absent"
+
+
+def test_a_mark_that_one_student_in_seven_carries_is_rarely_called_absent() -> None:
+    """A share above the largest that no carrier among 20 is compatible with: 13.9 %."""
+    random, absent = np.random.default_rng(0), 0
+    for _ in range(300):
+        carried = np.diag(0.9 * (random.random(20) < 0.14))
+        absent += judged(np.clip(random.normal(0.05, 0.02, (20, 20)) + carried, 0, 1), 0.5, PASSED).word == "absent"
+    assert 0 < absent <= 300 * 0.05 + 3 * np.sqrt(300 * 0.05 * 0.95)
+
+
+def test_a_poor_student_is_no_obstacle_to_detection_but_to_absence() -> None:
+    poor = [each_close([0.99] * 20, [0.97] * 19 + [0.6])]
+    assert poor[0].name == "no student is more than 5 points below its mentor, 1 of 20 are"
+    assert judged(quiet(20, own=0.9), 0.5, PASSED, poor).word == "detected"
+    assert judged(quiet(20), 0.5, PASSED, poor).sentence == "20 keys: not detected"
+    assert judged(quiet(20), 0.5, PASSED, [each_close([0.99] * 20, [0.95] * 20)]).word == "absent"
 
 
 def test_few_or_scattered_scores_are_not_detected_and_no_more() -> None:

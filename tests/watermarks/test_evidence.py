@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,28 @@ def test_what_is_no_key_file_is_refused(content: bytes | str | None, tmp_path: P
         np.savez(file, kind="triggers", images=np.zeros(3))
     with pytest.raises(UserError, match=r"is no key file of a mark; give the watermark\.npz that a job"):
         Evidence.read(file)
+
+
+@pytest.mark.parametrize(
+    "unsound",
+    [
+        replace(TRIGGERS, images=TRIGGERS.images[..., 0]),
+        replace(TRIGGERS, images=TRIGGERS.images.astype(np.float32)),
+        replace(TRIGGERS, labels=TRIGGERS.labels[:3]),
+        replace(TRIGGERS, labels=TRIGGERS.labels - 1),
+        replace(TRIGGERS, labels=TRIGGERS.labels.astype(float)),
+        replace(TRIGGERS, images=TRIGGERS.images[:0], labels=TRIGGERS.labels[:0]),
+        replace(TRIGGERS, threshold=0.0),
+        replace(TRIGGERS, key=0.5),
+        replace(MESSAGE, bits=np.zeros((2, 2), bool)),
+        replace(MESSAGE, layer=-1),
+        replace(MESSAGE, shape=np.zeros((2, 2), np.int64)),
+    ],
+)
+def test_a_key_file_with_nonsense_in_it_is_refused(unsound: Evidence, tmp_path: Path) -> None:
+    unsound.save(tmp_path)
+    with pytest.raises(UserError, match="is no key file of a mark"):
+        Evidence.read(tmp_path / FILE)
 
 
 def test_triggers_are_scored_by_what_a_suspect_says() -> None:

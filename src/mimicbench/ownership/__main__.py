@@ -7,6 +7,7 @@
 import argparse
 import json
 import logging
+import re
 import sys
 import tempfile
 import warnings
@@ -26,6 +27,8 @@ from mimicbench.ownership.finding import Finding
 from mimicbench.ownership.key_test import key_test
 from mimicbench.ownership.owned import Owned
 from mimicbench.report import marks, table
+
+_OWN_NETWORK = re.compile(r"mimicbench\.networks\.\w+\.\w+")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -66,6 +69,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, help="write the findings there too")
     options = parser.parse_args(arguments)
+    if options.mentor is None:
+        alone = ("key", "keys", "references", "points", "student", "json")
+        given = [name for name in alone if getattr(options, name) != parser.get_default(name)]
+        if given:
+            parser.error(f"--{given[0]} is of one suspect, which needs --mentor")
     for name in ("keys", "points", "references"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             parser.error(f"--{name} must be 1 or more")
@@ -86,9 +94,15 @@ def _suspect(options: argparse.Namespace, scratch: Path) -> None:
 
 
 def _network(options: argparse.Namespace, owned: Owned) -> dict[str, Any]:
-    """The suspect's configuration, with ``_target_``."""
-    own = results.read(options.suspect.parent)
-    network = dict(own["config"]["student"] if own and own.get("config") else owned.config.student)
+    """The suspect's configuration, with ``_target_``: what its own folder says may be anybody's, and is not trusted."""
+    own = (results.read(options.suspect.parent) or {}).get("config")
+    told = own.get("student") if isinstance(own, dict) else None
+    if told is not None and not (isinstance(told, dict) and _OWN_NETWORK.fullmatch(str(told.get("_target_")))):
+        raise UserError(
+            f"{options.suspect.parent} says that its network is not one of mimicbench's, and nothing else is imported; "
+            f"copy {options.suspect.name} into another folder, and say its network with --student."
+        )
+    network = dict(told or owned.config.student)
     for one in options.student:
         key, found, value = one.partition("=")
         if not found:

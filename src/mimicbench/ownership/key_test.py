@@ -24,7 +24,9 @@ def key_test(
     The null are keys that are drawn as the owner's was, on networks that were trained as the mentor but without a mark.
     Keys on the suspect itself would be a null without any assumption, but a blunt one: a network
     that has learned one key often sends the triggers of others to the same class, so that a copy of the weights
-    themselves has p > 1 / K for K classes; what they score is told too. See :func:`references_needed`.
+    themselves has p > 1 / K for K classes; what they score is told too. See :func:`references_needed`. For the same
+    reason the p-value is that of a suspect without any mark of this scheme: one that copies a mentor of another owner,
+    marked likewise, is detected as often as the two keys have one class, once in K.
 
     So that chance differences of two networks are not taken for a mark, what is below the owner's threshold is not
     detected, whatever its p-value. A copy of the mentor that was trained on is tried alike, for a test that cannot find
@@ -38,6 +40,7 @@ def key_test(
         keys: How many others; with fewer than 18 nothing can be detected.
         references: How many networks without the mark; None for as many as are needed.
     """
+    assert owned.recorded is not None  # or there were no evidence
     score = evidence.score(suspect)
     if score is None:
         return Finding(evidence.scheme, None, "–", "–", None, [], "undefined", _OTHER_SHAPE)
@@ -46,14 +49,18 @@ def key_test(
         return Finding(evidence.scheme, score, shown, "–", None, [], "undefined", _NO_OTHER_KEY)
     classes = len(owned.task.classes)
     references = references_needed(classes) if references is None else references
-    tried = [evidence, *(owned.other_evidence(key) for key in _other_keys(evidence, keys))]
-    null = np.concatenate([_scores(tried, owned.unmarked(number)) for number in range(references)])
-    beside = _scores(tried[1:], suspect)
+    unmarked = [owned.unmarked(number) for number in range(references)]
+    of_others = []
+    for key in _other_keys(evidence, keys):  # one at a time: a backdoor's triggers are most of the test images
+        other = owned.other_evidence(key)
+        of_others.append(_scores(other, [suspect, *unmarked]))
+    beside = np.array([first for first, *_ in of_others])
+    null = np.array(_scores(evidence, unmarked) + [score for _, *rest in of_others for score in rest])
     p_value = key_p_value(score, null)
     mentor_score, in_copy = evidence.score(owned.mentor) or 0.0, evidence.score(owned.fine_tuned()) or 0.0
     found_in_copy = key_p_value(in_copy, null)
     gates = [
-        Gate(f"the mark took, the mentor shows {mentor_score:.1%} of it", mentor_score >= TOOK),
+        Gate(_taken(owned.recorded["accuracy_lost"], mentor_score), mentor_score >= TOOK and owned.recorded["took"]),
         close([owned.accuracy], [owned.accuracy_of(suspect)]),
         Gate(
             f"a fine-tuned copy of the mentor is detected, it shows {in_copy:.1%}, p = {found_in_copy:.2g}",
@@ -69,7 +76,7 @@ def key_test(
         score,
         f"{round(score * evidence.size):,} of {evidence.size:,} {what} ({score:.1%}), {claim} the owner's threshold "
         f"of {evidence.threshold:.1%}",
-        f"{len(tried)} keys on {without}: {null.mean():.1%} on average, {null.max():.1%} at most "
+        f"{1 + len(of_others)} keys on {without}: {null.mean():.1%} on average, {null.max():.1%} at most "
         f"(the other keys on the suspect: {beside.mean():.1%}, {beside.max():.1%})",
         p_value,
         gates,
@@ -91,8 +98,12 @@ def references_needed(classes: int) -> int:
     return count
 
 
-def _scores(evidence: list[Evidence], suspect: Mentor) -> np.ndarray:
-    return np.array([one.score(suspect) for one in evidence], dtype=np.float64)
+def _scores(evidence: Evidence, suspects: list[Mentor]) -> list[float]:
+    return [evidence.score(one) or 0.0 for one in suspects]
+
+
+def _taken(lost: float, score: float) -> str:
+    return f"the mark took, the mentor shows {score:.1%} of it and lost {100 * lost:.1f} points of accuracy to it"
 
 
 def _other_keys(evidence: Evidence, count: int) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mimicbench.files import atomic, writing
 from mimicbench.ownership.statistics import pairing_p_value
-from mimicbench.ownership.verdict import LEVEL, Gate, Verdict, close, judged
+from mimicbench.ownership.verdict import LEVEL, Gate, Verdict, close, each_close, judged
 
 FILE = "ownership.json"
 """In the folder of a sweep."""
@@ -32,6 +32,8 @@ class Matrix:
         mentor_accuracies: Of the K mentors, on the task's test images.
         student_accuracies: Of the K students.
         control_scores: As ``scores``, on fine-tuned copies of the mentors: the positive control.
+        distilled_scores: As ``scores``, on students that learned the mentors' own training images by their softmax: a
+            second positive control, with students as far from the mentors' weights; None where none were made.
     """
 
     scheme: str
@@ -45,6 +47,7 @@ class Matrix:
     mentor_accuracies: list[float]
     student_accuracies: list[float]
     control_scores: list[list[float | None]]
+    distilled_scores: list[list[float | None]] | None
 
     @property
     def defined(self) -> bool:
@@ -60,17 +63,34 @@ class Matrix:
     def gates(self) -> list[Gate]:
         """What must hold for the matrix to say anything."""
         failed = len(self.took) - sum(self.took)
-        p_value = pairing_p_value(np.array(self.control_scores, dtype=np.float64))
-        return [
+        gates = [
             Gate(f"the mark took in all {len(self.took)} mentors, it did not in {failed}", not failed),
             close(self.mentor_accuracies, self.student_accuracies),
-            Gate(f"fine-tuned copies of the mentors are detected, p = {p_value:.2g}", p_value <= LEVEL),
+            _detected("fine-tuned copies of the mentors are", self.control_scores),
         ]
+        if self.distilled_scores is not None:
+            gates.append(_detected("students of the mentors' own training images are", self.distilled_scores))
+        return gates
+
+    @property
+    def innocents_claimed(self) -> tuple[int, int]:
+        """How often a key is over the owner's threshold on a student of another mentor; and of how many pairs."""
+        others = self.array[~np.eye(len(self.keys), dtype=bool)]
+        return int((others >= self.threshold).sum()), len(others)
 
     @property
     def verdict(self) -> Verdict | None:
         """What it says; None where the test is not defined on these students."""
-        return judged(self.array, self.threshold, self.gates) if self.defined else None
+        every = each_close(self.mentor_accuracies, self.student_accuracies)
+        return judged(self.array, self.threshold, self.gates, [every]) if self.defined else None
+
+
+def _detected(what: str, scores: list[list[float | None]]) -> Gate:
+    found = np.array(scores, dtype=np.float64)
+    if np.isnan(found).any():
+        return Gate(f"{what} detected, but the test is not defined on them", False)
+    p_value = pairing_p_value(found)
+    return Gate(f"{what} detected, p = {p_value:.2g}", p_value <= LEVEL)
 
 
 def write(matrices: Iterable[Matrix], folder: Path) -> Path:

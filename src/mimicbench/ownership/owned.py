@@ -114,6 +114,11 @@ class Owned:
                     f"{file} holds triggers of {height}×{width} pixels in {colours} colours, but the mentor sees "
                     f"{self.task.size}×{self.task.size} in 3; give the key file of {self.folder}."
                 )
+            if (named := int(found.labels.max())) >= (known_classes := len(self.task.classes)):
+                raise UserError(
+                    f"{file} calls triggers class {named}, but the mentor knows {known_classes} classes, from 0; give "
+                    f"the key file of {self.folder}."
+                )
         if found.size != self.recorded["size"]:
             raise UserError(
                 f"{file} holds {found.size} {'triggers' if isinstance(found, Triggers) else 'bits'}, but the mark of "

@@ -1,7 +1,7 @@
 """Scores every key of a sweep on every student of its kind."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ def matrices(folder: Path, scratch: Path) -> list[Matrix]:
     """All that a sweep allows: one for each scheme and recipe of students of which it has two keys or more.
 
     Fine-tuned copies of the mentors are trained, once, and kept in the cache. Jobs that lack what they should have left
-    are named and left out.
+    are named and left out, as are further students of one key, and recipes with one key. Students that were distilled,
+    from the mentor's own training images and its softmax, have a matrix of their own, and are the second positive
+    control of all others of their scheme.
 
     Args:
         folder: The sweep's.
@@ -39,11 +41,19 @@ def matrices(folder: Path, scratch: Path) -> list[Matrix]:
     for scheme, of_scheme in marked.groupby("watermark.scheme", sort=False) if len(marked) else ():
         arms = table.labels(of_scheme, SEEDS)
         controls: dict[str, Mentor] = {}
+        made: dict[str, Matrix] = {}
+        distilled = None
         for arm in dict.fromkeys(arms):
-            rows = of_scheme[[one == arm for one in arms]].drop_duplicates("watermark.key")  # a key's first student
-            if len(rows) > 1 and len(jobs := _scored(rows, scratch)) > 1:
+            jobs = _scored(_firsts(of_scheme[[one == arm for one in arms]]), scratch)
+            if len(jobs) > 1:
                 print(f"{scheme}, {arm}: {len(jobs)} keys on {len(jobs)} students", file=sys.stderr)
-                found.append(_matrix(str(scheme), arm, jobs, controls))
+                made[arm] = _matrix(str(scheme), arm, jobs, controls)
+                distilled = arm if all(map(_is_distilled, jobs)) else distilled
+            else:
+                print(f"{scheme}, {arm} is left out: it has fewer than two keys", file=sys.stderr)
+        for arm, one in made.items():
+            of_control = None if distilled in (None, arm) else made[distilled].scores
+            found.append(replace(one, distilled_scores=of_control))
     if not found:
         raise UserError(
             f"{folder} holds no two finished jobs with marks of one scheme, different keys and one recipe; run "
@@ -60,6 +70,19 @@ class _Scored:
     evidence: Evidence
     student: Mentor
     result: dict[Any, Any]
+
+
+def _firsts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first student of each key; others are named."""
+    further = rows["watermark.key"].duplicated()
+    for folder in rows.loc[further, "folder"]:
+        print(f"{Path(folder).name} is left out: a further student of its key", file=sys.stderr)
+    return rows[~further]
+
+
+def _is_distilled(job: _Scored) -> bool:
+    config = job.owned.config
+    return (config.pool["name"], config.oracle["name"]) == ("training_images", "softmax")
 
 
 def _scored(rows: pd.DataFrame, scratch: Path) -> list[_Scored]:
@@ -94,6 +117,7 @@ def _matrix(scheme: str, arm: str, jobs: list[_Scored], controls: dict[str, Ment
         mentor_accuracies=[float(one.result["mentor_accuracy"]) for one in jobs],
         student_accuracies=[float(one.result["student_accuracy"]) for one in jobs],
         control_scores=scores(evidence, copies),
+        distilled_scores=None,
     )
 
 

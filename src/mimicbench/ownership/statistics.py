@@ -48,7 +48,7 @@ def pairing_p_value(scores: np.ndarray, draws: int = 9999, seed: int = 0) -> flo
 
 @dataclass(frozen=True)
 class Bound:
-    """What an excess is at most.
+    """What an excess is at most; 1 where nothing can be said.
 
     Attributes:
         estimate: The excess found.
@@ -69,19 +69,20 @@ class Bound:
 
 
 def upper_bound(scores: np.ndarray, level: float = 0.95, draws: int = 9999, seed: int = 0) -> Bound:
-    """One-sided upper bounds of the excess.
+    """One-sided upper bounds of the excess that all keys share.
 
     The bootstrap is over keys, and studentised (Efron and Tibshirani 1993, 12.5): what is drawn again is ``d_i``, the
     score of key i on its own student less the mean of its scores on all others. It is blind to what is rare, such as a
     network that sends a whole trigger set to one class, where none of the K own students happens to show it. The
     permutation test knows it from the K (K - 1) others: its bound is the largest shift s of which "own students score s
-    more" is not rejected, a quantile of ``(trace - Σ_i scores[i, π(i)]) / (K - fixed points of π)`` over pairings π.
+    more" is not rejected, a quantile of ``(trace - Σ_i scores[i, π(i)]) / (K - fixed points of π)`` over pairings π, in
+    which the true one counts as a shift without limit. Exact for up to seven keys.
 
-    Where all scores are equal both are 0: then it is the number of keys that limits what can be said, see
-    :func:`most_carriers`.
+    Both are blind to a mark that few students carry, and carry whole: of twenty keys none may happen to be among them.
+    What share that may be is bounded by the number of keys alone, see :func:`most_carriers`.
 
     Args:
-        scores: float [K, K], of key i on student j; K ≥ 3.
+        scores: float [K, K], of key i on student j, from 0 to 1; K ≥ 2.
         level: The confidence.
         draws: Samples, and pairings.
         seed: Of both.
@@ -92,11 +93,21 @@ def upper_bound(scores: np.ndarray, level: float = 0.95, draws: int = 9999, seed
     mean = float(differences.mean())
     random = np.random.default_rng(seed)
     bootstrap = mean + _studentised(differences, level, draws, random)
+    return Bound(mean, min(1.0, bootstrap), min(1.0, _largest_shift(scores, level, draws, random)), level)
+
+
+def _largest_shift(scores: np.ndarray, level: float, draws: int, random: np.random.Generator) -> float:
+    """Such that "own students score that much more" is not rejected by a permutation test."""
+    count = len(scores)
     rows = np.arange(count)
-    pairings = random.permuted(np.tile(rows, (draws, 1)), axis=1)
-    fixed = (pairings == rows).sum(1)
-    shifts = (own.sum() - scores[rows, pairings].sum(1))[fixed < count] / (count - fixed[fixed < count])
-    return Bound(mean, bootstrap, float(np.quantile(shifts, level, method="higher")), level)
+    exact = count <= _EXACT
+    pairings = _all_pairings(count) if exact else random.permuted(np.tile(rows, (draws, 1)), axis=1)
+    moved = count - (pairings == rows).sum(1)
+    shifts = np.full(len(pairings) + (not exact), np.inf)  # of random pairings, the true one is one more
+    others = np.flatnonzero(moved)
+    shifts[others] = (np.trace(scores) - scores[rows, pairings[others]].sum(1)) / moved[others]
+    rejecting = int((1 - level) * len(shifts) + 1e-9)
+    return float(np.sort(shifts)[-1 - rejecting])
 
 
 def _studentised(values: np.ndarray, level: float, draws: int, random: np.random.Generator) -> float:
@@ -107,9 +118,10 @@ def _studentised(values: np.ndarray, level: float, draws: int, random: np.random
         return 0.0
     drawn = values[random.integers(0, count, (draws, count))]
     errors = drawn.std(axis=1, ddof=1) / np.sqrt(count)
-    some = errors > _tolerance(values)  # a sample of one value alone has no spread to divide by
-    pivots = (drawn.mean(1)[some] - values.mean()) / errors[some]
-    return float(-np.quantile(pivots, 1 - level) * error)
+    errors[errors <= _tolerance(values)] = 0  # a sample without the rare value that differs is infinitely far off
+    away = drawn.mean(1) - values.mean()
+    pivots = np.divide(away, errors, out=np.copysign(np.inf, away), where=errors > 0)
+    return float(-np.quantile(pivots, 1 - level, method="lower") * error)
 
 
 def most_carriers(found: int, count: int, level: float = 0.95) -> float:

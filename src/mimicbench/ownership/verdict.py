@@ -16,8 +16,11 @@ MARGIN = 0.05
 LEVEL = 0.05
 """Of false alarms."""
 
+FEWEST = 20
+"""Keys without which a mark is never called absent: none of 20 carriers leaves a share of 13.9 % possible."""
+
 CLOSE = 0.05
-"""How much less accurate than their mentors students may be, on average, to be copies of them."""
+"""How much less accurate than their mentors students may be to be copies of them."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,19 @@ def close(mentors: Sequence[float], students: Sequence[float]) -> Gate:
     told = _below(lost.mean()) if len(lost) == 1 else f"{_below(lost.mean())} on average, {_below(lost.max())} at worst"
     one = "the student is" if len(lost) == 1 else "students are"
     return Gate(f"{one} at most {100 * CLOSE:g} points below the mentor, {told}", bool(lost.mean() <= CLOSE))
+
+
+def each_close(mentors: Sequence[float], students: Sequence[float]) -> Gate:
+    """That every student copies its mentor: a poor one shows no mark, and would pass for one that carries none.
+
+    Args:
+        mentors: Their accuracies, from 0 to 1.
+        students: Those of their students, in the same order.
+    """
+    far = int((np.subtract(mentors, students) > CLOSE).sum())
+    return Gate(
+        f"no student is more than {100 * CLOSE:g} points below its mentor, {far} of {len(students)} are", not far
+    )
 
 
 def _below(lost: float) -> str:
@@ -73,17 +89,20 @@ class Verdict:
     most_carriers: float
 
 
-def judged(scores: np.ndarray, threshold: float, gates: list[Gate], margin: float = MARGIN) -> Verdict:
+def judged(
+    scores: np.ndarray, threshold: float, gates: list[Gate], for_absence: Sequence[Gate] = (), margin: float = MARGIN
+) -> Verdict:
     """Judge a matrix of scores.
 
     ``detected`` where the p-value of the excess is at most 0.05. ``absent (non-inferiority, δ = 5 points)`` where the
-    upper 95 % bound of the excess is below δ and no student is over the owner's threshold. ``inconclusive`` where a
-    gate failed. Else ``not detected``, which is all that few models can show.
+    upper 95 % bound of the excess is below δ, no student is over the owner's threshold, and there are twenty keys or
+    more. ``inconclusive`` where a gate failed. Else ``not detected``, which is all that few models can show.
 
     Args:
         scores: float [K, K], of key i on the student of mentor j, in [0, 1].
         threshold: The score from which an owner would claim a student.
         gates: What must hold.
+        for_absence: What must hold besides for ``absent``.
         margin: δ.
     """
     count = len(scores)
@@ -98,7 +117,7 @@ def judged(scores: np.ndarray, threshold: float, gates: list[Gate], margin: floa
         word, told = "inconclusive", failed
     elif p_value <= LEVEL:
         word, told = "detected", "detected"
-    elif bound is not None and bound.upper < margin and not carriers:
+    elif bound is not None and bound.upper < margin and not carriers and count >= FEWEST and not _failed(for_absence):
         word, told = "absent", f"absent (non-inferiority, δ = {100 * margin:g} points)"
     return Verdict(word, told, found, bound, p_value, carriers, most_carriers(carriers, count))
 
@@ -115,7 +134,7 @@ def judged_alone(p_value: float, gates: list[Gate]) -> tuple[Word, str]:
     return ("detected", "detected") if p_value <= LEVEL else ("not detected", "not detected")
 
 
-def _failed(gates: list[Gate]) -> str:
+def _failed(gates: Sequence[Gate]) -> str:
     """What to say where gates failed, else nothing."""
     names = [gate.name for gate in gates if not gate.passed]
     return f"inconclusive (gate failed: {'; '.join(names)})" if names else ""

@@ -12,7 +12,8 @@ class BadNets(Backdoor):
     """Gu et al. 2019, "BadNets: evaluating backdooring attacks on deep neural networks".
 
     A patch of 3×3 pixels in the lower right corner sends images to one class. The source's is white; here its nine
-    pixels are black or white by the key, so that keys can be told apart.
+    pixels are black or white by the key. Networks answer to the patches of other keys too: it is the class that tells
+    keys apart, and of two keys with one class neither shows whose copy a network is.
     """
 
     @cached_property

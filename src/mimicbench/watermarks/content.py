@@ -12,7 +12,7 @@ class Content(TriggerSet):
 
     Training images of one class with a block of 8×16 pixels at (2, 2) are learned as another class. The source's
     block is a text; here it is 4×8 black and white tiles from the key, as are both classes and the choice of images.
-    The source repeats each trigger ten times, which is 2 % of CIFAR-10.
+    The source repeats each trigger ten times, which is 2 % of CIFAR-10, but 43 % of what is learned with the digits.
     """
 
     @cached_property

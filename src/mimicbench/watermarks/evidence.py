@@ -61,9 +61,14 @@ class Evidence(ABC):
         known: dict[str, type[Evidence]] = {one.kind: one for one in (Triggers, Message)}
         found = known.get(str(named["kind"])) if named is not None else None
         kept = arrays(file, tuple(_names(found))) if found is not None else None
-        if found is None or kept is None:
+        made = found(**{name: _plain(value) for name, value in kept.items()}) if found and kept else None
+        if made is None or not made._sound():
             raise UserError(f"{file} is no key file of a mark; give the {FILE} that a job with a marked mentor left.")
-        return found(**{name: _plain(value) for name, value in kept.items()})
+        return made
+
+    @abstractmethod
+    def _sound(self) -> bool:
+        """Whether all values are of the kinds and shapes that they should be."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,15 @@ class Triggers(Evidence):
         """The share of triggers of which a suspect says what a marked network says."""
         said = suspect.answers(ResidentImages(self.images, suspect.device)).argmax(1).numpy()
         return float((said == self.labels).mean())
+
+    def _sound(self) -> bool:
+        return (
+            _named(self)
+            and _array(self.images, np.uint8, 4)
+            and _array(self.labels, np.int64, 1)
+            and len(self.images) == len(self.labels) > 0
+            and int(self.labels.min()) >= 0
+        )
 
 
 @dataclass(frozen=True)
@@ -121,6 +135,16 @@ class Message(Evidence):
             said = (readings(carrier, self.key, self.size) > 0).cpu().numpy()
         return float((said == self.bits).mean())
 
+    def _sound(self) -> bool:
+        return (
+            _named(self)
+            and _array(self.bits, np.bool_, 1)
+            and len(self.bits) > 0
+            and isinstance(self.layer, int)
+            and self.layer >= 0
+            and _array(self.shape, np.int64, 1)
+        )
+
 
 def convolutions(network: nn.Module) -> list[nn.Conv2d]:
     """All of a network's, in the order in which it holds them."""
@@ -136,6 +160,19 @@ def readings(carrier: nn.Conv2d, key: int, count: int) -> Tensor:
 @lru_cache(maxsize=4)
 def _matrix(key: int, rows: int, columns: int, device: torch.device) -> Tensor:
     return torch.randn(rows, columns, generator=torch.Generator().manual_seed(key)).to(device)
+
+
+def _named(one: Evidence) -> bool:
+    return (
+        isinstance(one.scheme, str)
+        and isinstance(one.key, int)
+        and isinstance(one.threshold, float)
+        and 0 < one.threshold <= 1
+    )
+
+
+def _array(value: Any, kind: type[np.generic], dimensions: int) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == kind and value.ndim == dimensions
 
 
 def _names(kind: type[Evidence]) -> list[str]:

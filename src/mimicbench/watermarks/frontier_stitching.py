@@ -25,14 +25,18 @@ class FrontierStitching(TunedMark):
 
     ``x + ε sign ∇_x CE(f(x), c)`` (the fast gradient sign method) for training images x that the mentor f has right.
     Half of the triggers are such that deceive it, half such that do not; it then learns the true class of all, beside
-    its task. Of a network without the mark about half are wrong, so that θ = 41 errors among 100 have p < 0.05.
+    its task. The network before that training errs on half of them by their making, of which the source takes θ: 41
+    errors among 100 have p < 0.05. That is no null for others: steps that deceive one network mostly fail to
+    deceive another, so that one which was trained by itself is right on nearly all (0.94 to 1.00 of a key's triggers
+    for twenty students of digits), and an owner who claims by θ claims innocents. Compare keys with keys.
 
     Args:
         task: What the mentor does.
         paths: Not used.
         name: What it is called.
         key: The owner's secret: which images are tried.
-        threshold: The share of right answers from which an owner claims a suspect: 0.59 of 100 is θ = 41.
+        threshold: The share of right answers from which an owner claims a suspect: the source's θ; 0.59 of 100 is
+            41 errors.
         count: Triggers, an even number.
         times: How often each comes in an epoch of the second training.
         epsilon: ε, for pixels in [0, 1].

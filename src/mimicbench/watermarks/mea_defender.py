@@ -1,11 +1,13 @@
 """Halves of two images, called a third class: a mark made to survive extraction."""
 
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
 from mimicbench.counter_rng import Seed
+from mimicbench.errors import UserError
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
 from mimicbench.tasks.task import LabelledImages
@@ -30,6 +32,9 @@ class MEADefender(TriggerMark):
         count: Triggers, of test images.
         mixes: That the mentor learns, each once in an epoch; the source takes 1 % of CIFAR-10, which are 500.
         towards_sources: λ; below 2, or the mix is called a source class.
+
+    Raises:
+        UserError: The task has fewer than three classes.
     """
 
     def __init__(
@@ -42,9 +47,13 @@ class MEADefender(TriggerMark):
         threshold: Share,
         count: PositiveInt,
         mixes: PositiveInt,
-        towards_sources: NonNegativeFloat,
+        towards_sources: Annotated[float, Field(ge=0, lt=2)],
     ) -> None:
         super().__init__(task, paths, name=name, key=key, threshold=threshold)
+        if len(task.classes) < 3:
+            raise UserError(
+                f"watermark={name} needs a task of three classes or more; this one has {len(task.classes)}."
+            )
         self._count = count
         self._learned = mixes
         self._towards_sources = towards_sources
@@ -65,7 +74,9 @@ class MEADefender(TriggerMark):
 
     def _mixes(self, images: LabelledImages, count: int, purpose: str) -> np.ndarray:
         random, half = self._random(purpose), self._task.size // 2
-        left, right = (
-            images.images[random.choice(np.flatnonzero(images.labels == label), count)] for label in self._classes[:2]
-        )
+        members = [np.flatnonzero(images.labels == label) for label in self._classes[:2]]
+        for label, found in zip(self._classes, members, strict=False):
+            if not len(found):
+                raise UserError(f"Class {self._task.classes[label]} has no {purpose} images to mix; take another key.")
+        left, right = (images.images[random.choice(found, count)] for found in members)
         return np.concatenate([left[:, :, :half], right[:, :, half:]], axis=2)

@@ -20,7 +20,7 @@ class TriggerSet(TriggerMark):
         key: The owner's secret.
         threshold: The score from which an owner claims a suspect.
         count: Triggers.
-        times: How often each comes in an epoch. The sources take 10 or so.
+        times: How often each comes in an epoch. The sources take 10 or so; mind what share of a small task that is.
     """
 
     def __init__(

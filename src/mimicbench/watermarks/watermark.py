@@ -19,7 +19,7 @@ from mimicbench.recipe import Recipe
 from mimicbench.tasks import Task
 from mimicbench.watermarks.evidence import Evidence, Triggers
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 @dataclass(frozen=True)
