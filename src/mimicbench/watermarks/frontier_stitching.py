@@ -27,8 +27,9 @@ class FrontierStitching(TunedMark):
     Half of the triggers are such that deceive it, half such that do not; it then learns the true class of all, beside
     its task. The network before that training errs on half of them by their making, of which the source takes θ: 41
     errors among 100 have p < 0.05. That is no null for others: steps that deceive one network mostly fail to
-    deceive another, so that one which was trained by itself is right on nearly all (0.94 to 1.00 of a key's triggers
-    for twenty students of digits), and an owner who claims by θ claims innocents. Compare keys with keys.
+    deceive another, so that one which was trained by itself is right on nearly all (0.87 to 1.00 of the triggers, for
+    380 pairs of a key and another mentor's student of digits): an owner who claims by θ claims
+    innocents. Compare keys with keys.
 
     Args:
         task: What the mentor does.
