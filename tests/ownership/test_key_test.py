@@ -65,11 +65,15 @@ def test_too_few_keys_detect_nothing() -> None:
 @pytest.mark.parametrize(
     ("owner", "suspect", "failed"),
     [
-        (Owner(mentor={0: 0.89}), {0: 1.0}, "the mark took, the mentor shows 89.0%"),
+        (Owner(mentor={0: 0.89}), {0: 1.0}, "the mark should have taken: the mentor shows 89.0%"),
         (Owner(recorded={"took": False, "accuracy_lost": 0.03}), {0: 1.0}, "lost 3.0 points of accuracy to it"),
         (Owner(), {0: 1.0, "accuracy": 0.93}, "6.0 points below)"),
-        (Owner(copy={0: 0.4, "others": 0.05}), {0: 1.0}, "a fine-tuned copy of the mentor is detected, it shows 40.0%"),
-        (Owner(unmarked_scores={"others": 1.0}), {0: 1.0}, "a fine-tuned copy of the mentor is detected"),
+        (
+            Owner(copy={0: 0.4, "others": 0.05}),
+            {0: 1.0},
+            "a fine-tuned copy of the mentor should be detected: it shows 40.0%",
+        ),
+        (Owner(unmarked_scores={"others": 1.0}), {0: 1.0}, "a fine-tuned copy of the mentor should be detected"),
     ],
 )
 def test_a_failed_gate_leaves_it_open(owner: Owner, suspect: dict[Any, float], failed: str) -> None:

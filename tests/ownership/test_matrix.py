@@ -60,7 +60,7 @@ def test_each_gate_can_fail() -> None:
         (make_matrix(took=[True] * 5 + [False]), "it did not in 1"),
         (make_matrix(student_accuracies=[0.98] * 5 + [0.6]), "7.3 points below on average, 39.0 points below at worst"),
         (make_matrix(copies=0.1), "fine-tuned copies"),
-        (make_matrix(distilled_scores=make_matrix().scores), "students of the mentors' own training images are detect"),
+        (make_matrix(distilled_scores=make_matrix().scores), "students of the mentors' own training images should"),
         (make_matrix(distilled_scores=[[None] * 6] * 6), "the test is not defined on them"),
     ):
         assert [gate.passed for gate in failing.gates].count(False) == 1
@@ -86,7 +86,10 @@ def test_innocents_that_an_owner_would_claim_are_counted() -> None:
 
 
 def test_three_keys_can_detect_nothing() -> None:
-    assert word(make_matrix(count=3, own=0.9)) == "inconclusive"  # nor in the positive control: p = 1/6 at best
+    few = make_matrix(count=3, own=0.9).verdict
+    assert few is not None
+    assert few.sentence.startswith("inconclusive (gate failed: there should be 4 keys or more")
+    assert word(make_matrix(count=4, own=0.9)) == "detected"
 
 
 def test_where_the_test_is_not_defined_there_is_no_verdict() -> None:

@@ -45,7 +45,7 @@ def test_a_mark_that_one_student_in_seven_carries_is_rarely_called_absent() -> N
 
 def test_a_poor_student_is_no_obstacle_to_detection_but_to_absence() -> None:
     poor = [each_close([0.99] * 20, [0.97] * 19 + [0.6])]
-    assert poor[0].name == "no student is more than 5 points below its mentor, 1 of 20 are"
+    assert poor[0].name == "no student should be more than 5 points below its mentor: 1 of 20 are"
     assert judged(quiet(20, own=0.9), 0.5, PASSED, poor).word == "detected"
     assert judged(quiet(20), 0.5, PASSED, poor).sentence == "20 keys: not detected"
     assert judged(quiet(20), 0.5, PASSED, [each_close([0.99] * 20, [0.95] * 20)]).word == "absent"
@@ -61,14 +61,14 @@ def test_few_or_scattered_scores_are_not_detected_and_no_more() -> None:
 @pytest.mark.parametrize(
     ("mentors", "students", "passed", "told"),
     [
-        ([0.9], [0.86], True, "the student is at most 5 points below the mentor, 4.0 points below"),
-        ([0.9], [0.84], False, "the student is at most 5 points below the mentor, 6.0 points below"),
-        ([0.9], [0.92], True, "the student is at most 5 points below the mentor, 2.0 points above"),
+        ([0.9], [0.86], True, "the student should be at most 5 points below the mentor: 4.0 points below"),
+        ([0.9], [0.84], False, "the student should be at most 5 points below the mentor: 6.0 points below"),
+        ([0.9], [0.92], True, "the student should be at most 5 points below the mentor: 2.0 points above"),
         (
             [0.9, 0.9],
             [0.92, 0.84],
             True,
-            "students are at most 5 points below the mentor, 2.0 points below on average, 6",
+            "students should be at most 5 points below the mentor: 2.0 points below on average, 6",
         ),
         ([0.9, 1.0], [0.84, 0.94], False, "6.0 points below on average, 6.0 points below at worst"),
     ],

@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 
 from mimicbench.report import job
 from mimicbench.results import Queries
-from tests.test_results import make_result
+from tests.test_results import make_mark, make_result
 
 
 def test_a_single_job_is_printed_with_all_that_the_readme_promises(capsys: pytest.CaptureFixture[str]) -> None:
@@ -11,6 +13,19 @@ def test_a_single_job_is_printed_with_all_that_the_readme_promises(capsys: pytes
     for value in ("90.00%", "81.00%", "85.00%", "1,000 (990 different)", "8 in 2 epochs, seed 0", "CPU, 32-true"):
         assert value in printed
     assert "somewhere" in printed
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "content, key 3: the mentor shows 100.0% and the student shows 20.0%"),
+        ({"took": False, "mentor_score": 0.5}, "content, key 3, did not take: the mentor shows 50.0%"),
+        ({"student_score": None}, "the student does not show it"),
+    ],
+)
+def test_a_mark_is_told_of(changes: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    job.show(make_result(watermark=make_mark(key=3, **changes), config={"paths": {"output_dir": "somewhere"}}))
+    assert told in " ".join(capsys.readouterr().out.split())
 
 
 def test_one_is_singular(capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,8 +30,8 @@ def test_what_is_kept_is_what_is_read(evidence: Evidence, tmp_path: Path) -> Non
     assert read.size == evidence.size
 
 
-@pytest.mark.parametrize("content", [None, b"", b"PK", "other", "half"])
-def test_what_is_no_key_file_is_refused(content: bytes | str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"PK", "other", "half"])
+def test_what_is_no_key_file_is_refused(content: bytes | str, tmp_path: Path) -> None:
     file = tmp_path / FILE
     if isinstance(content, bytes):
         file.write_bytes(content)
@@ -62,6 +62,11 @@ def test_what_is_no_key_file_is_refused(content: bytes | str | None, tmp_path: P
 def test_a_key_file_with_nonsense_in_it_is_refused(unsound: Evidence, tmp_path: Path) -> None:
     unsound.save(tmp_path)
     with pytest.raises(UserError, match="is no key file of a mark"):
+        Evidence.read(tmp_path / FILE)
+
+
+def test_a_key_file_that_is_missing_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"watermark\.npz does not exist"):
         Evidence.read(tmp_path / FILE)
 
 

@@ -138,7 +138,9 @@ def test_mea_defender_mixes_two_classes_and_is_drawn_to_both(tmp_path: Path) -> 
 
 
 def test_too_many_triggers_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"watermark\.count=121, but class \d has 120 training images"):
+    with pytest.raises(
+        UserError, match=r"watermark\.count=121, but class \d, which the key chose, has 120 training images"
+    ):
         assert made("content", tmp_path, "watermark.count=121").triggers
     with pytest.raises(UserError, match=r"watermark\.count=201, but the pool holds 200 images"):
         made("unrelated", tmp_path, "watermark.count=201")

@@ -22,7 +22,7 @@ from mimicbench.errors import UserError
 from mimicbench.files import atomic, writing
 from mimicbench.hardware import limit_threads
 from mimicbench.ownership import matrix, scoring
-from mimicbench.ownership.dataset_inference import dataset_inference
+from mimicbench.ownership.dataset_inference import FEWEST, dataset_inference
 from mimicbench.ownership.finding import Finding
 from mimicbench.ownership.key_test import key_test
 from mimicbench.ownership.owned import Owned
@@ -65,7 +65,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         default=[],
         metavar="KEY=VALUE",
         help="the suspect's network, where it differs from that of the job that it lies in, else of the mentor's job: "
-        "width=0.5 batch_norm=false",
+        "_target_=mimicbench.networks.vgg.VGG16 width=0.5 batch_norm=false",
     )
     parser.add_argument("--json", type=Path, help="write the findings there too")
     options = parser.parse_args(arguments)
@@ -77,6 +77,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     for name in ("keys", "points", "references"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             parser.error(f"--{name} must be 1 or more")
+    if options.points < FEWEST:
+        parser.error(f"--points must be {FEWEST} or more")
     return options
 
 

@@ -19,7 +19,8 @@ from mimicbench.tasks.task import LabelledImages
 _STEPS = 50
 _SCALES = {"uniform": 0.005, "normal": 0.005, "laplace": 0.01}  # of one step of a walk, for pixels in [0, 1]
 _DIRECTIONS = 10  # of each
-_FEWEST = 40  # images on each side
+FEWEST = 40
+"""Images on each side."""
 
 
 def dataset_inference(owned: Owned, suspect: Mentor, points: int = 1000, subsets: int = 20, seed: int = 0) -> Finding:
@@ -67,7 +68,7 @@ def dataset_inference(owned: Owned, suspect: Mentor, points: int = 1000, subsets
     in_copy = combined_p_value(*told(control), subsets, seed)
     gates = [
         close([owned.accuracy], [owned.accuracy_of(suspect)]),
-        Gate(f"a fine-tuned copy of the mentor is detected, p = {in_copy:.2g}", in_copy <= LEVEL),
+        Gate(f"a fine-tuned copy of the mentor should be detected: p = {in_copy:.2g}", in_copy <= LEVEL),
     ]
     word, sentence = judged_alone(p_value, gates)
     effect = float(confidence[0].mean() - confidence[1].mean())
@@ -107,8 +108,8 @@ def combined_p_value(train: np.ndarray, test: np.ndarray, subsets: int, seed: in
 
 def _points(owned: Owned, points: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
     count = min(points, len(owned.task.train.labels), len(owned.task.test.labels))
-    if count < _FEWEST:
-        raise UserError(f"Dataset inference needs {_FEWEST} training and test images; this task has {count} of one.")
+    if count < FEWEST:
+        raise UserError(f"Dataset inference needs {FEWEST} training and test images; this task has {count} of one.")
     random = np.random.default_rng(seed_for("dataset inference points", seed))
     parts = []
     for side in (owned.task.train, owned.task.test):

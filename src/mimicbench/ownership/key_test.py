@@ -63,7 +63,7 @@ def key_test(
         Gate(_taken(owned.recorded["accuracy_lost"], mentor_score), mentor_score >= TOOK and owned.recorded["took"]),
         close([owned.accuracy], [owned.accuracy_of(suspect)]),
         Gate(
-            f"a fine-tuned copy of the mentor is detected, it shows {in_copy:.1%}, p = {found_in_copy:.2g}",
+            f"a fine-tuned copy of the mentor should be detected: it shows {in_copy:.1%}, p = {found_in_copy:.2g}",
             found_in_copy <= LEVEL and in_copy >= evidence.threshold,
         ),
     ]
@@ -77,7 +77,7 @@ def key_test(
         f"{round(score * evidence.size):,} of {evidence.size:,} {what} ({score:.1%}), {claim} the owner's threshold "
         f"of {evidence.threshold:.1%}",
         f"{1 + len(of_others)} keys on {without}: {null.mean():.1%} on average, {null.max():.1%} at most "
-        f"(the other keys on the suspect: {beside.mean():.1%}, {beside.max():.1%})",
+        f"(the other keys on the suspect: {beside.mean():.1%} on average, {beside.max():.1%} at most)",
         p_value,
         gates,
         word,
@@ -103,7 +103,8 @@ def _scores(evidence: Evidence, suspects: list[Mentor]) -> list[float]:
 
 
 def _taken(lost: float, score: float) -> str:
-    return f"the mark took, the mentor shows {score:.1%} of it and lost {100 * lost:.1f} points of accuracy to it"
+    told = f"shows {score:.1%} of it and lost {100 * lost:.1f} points of accuracy to it"
+    return f"the mark should have taken: the mentor {told}"
 
 
 def _other_keys(evidence: Evidence, count: int) -> list[int]:

@@ -15,6 +15,8 @@ from mimicbench.ownership.verdict import LEVEL, Gate, Verdict, close, each_close
 FILE = "ownership.json"
 """In the folder of a sweep."""
 
+_FEWEST = 4  # keys with which a permutation test can find anything: the true pairing is one of 24
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -64,12 +66,16 @@ class Matrix:
         """What must hold for the matrix to say anything."""
         failed = len(self.took) - sum(self.took)
         gates = [
-            Gate(f"the mark took in all {len(self.took)} mentors, it did not in {failed}", not failed),
+            Gate(f"the mark should take in all {len(self.took)} mentors: it did not in {failed}", not failed),
             close(self.mentor_accuracies, self.student_accuracies),
-            _detected("fine-tuned copies of the mentors are", self.control_scores),
+            _detected("fine-tuned copies of the mentors", self.control_scores),
         ]
         if self.distilled_scores is not None:
-            gates.append(_detected("students of the mentors' own training images are", self.distilled_scores))
+            gates.append(_detected("students of the mentors' own training images", self.distilled_scores))
+        if (count := len(self.keys)) < _FEWEST:
+            gates.insert(
+                0, Gate(f"there should be {_FEWEST} keys or more: chance pairs {count} rightly too often", False)
+            )
         return gates
 
     @property
@@ -88,9 +94,9 @@ class Matrix:
 def _detected(what: str, scores: list[list[float | None]]) -> Gate:
     found = np.array(scores, dtype=np.float64)
     if np.isnan(found).any():
-        return Gate(f"{what} detected, but the test is not defined on them", False)
+        return Gate(f"{what} should be detected: the test is not defined on them", False)
     p_value = pairing_p_value(found)
-    return Gate(f"{what} detected, p = {p_value:.2g}", p_value <= LEVEL)
+    return Gate(f"{what} should be detected: p = {p_value:.2g}", p_value <= LEVEL)
 
 
 def write(matrices: Iterable[Matrix], folder: Path) -> Path:

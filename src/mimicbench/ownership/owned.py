@@ -100,7 +100,7 @@ class Owned:
             UserError: The job's mentor has no mark, or the file is not the key of this mark.
         """
         if self.watermark is None or self.recorded is None:
-            raise UserError(f"The mentor of {self.folder} carries no mark; give a job with watermark=….")
+            raise UserError(f"The mentor of {self.folder} carries no mark; give a job with watermark=…, or no --key.")
         file = file or self.folder / FILE
         found = Evidence.read(file)
         made = f"{found.scheme} with key {found.key}"

@@ -45,8 +45,8 @@ def close(mentors: Sequence[float], students: Sequence[float]) -> Gate:
     """
     lost = np.subtract(mentors, students)
     told = _below(lost.mean()) if len(lost) == 1 else f"{_below(lost.mean())} on average, {_below(lost.max())} at worst"
-    one = "the student is" if len(lost) == 1 else "students are"
-    return Gate(f"{one} at most {100 * CLOSE:g} points below the mentor, {told}", bool(lost.mean() <= CLOSE))
+    one = "the student" if len(lost) == 1 else "students"
+    return Gate(f"{one} should be at most {100 * CLOSE:g} points below the mentor: {told}", bool(lost.mean() <= CLOSE))
 
 
 def each_close(mentors: Sequence[float], students: Sequence[float]) -> Gate:
@@ -58,7 +58,7 @@ def each_close(mentors: Sequence[float], students: Sequence[float]) -> Gate:
     """
     far = int((np.subtract(mentors, students) > CLOSE).sum())
     return Gate(
-        f"no student is more than {100 * CLOSE:g} points below its mentor, {far} of {len(students)} are", not far
+        f"no student should be more than {100 * CLOSE:g} points below its mentor: {far} of {len(students)} are", not far
     )
 
 

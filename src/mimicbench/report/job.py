@@ -19,6 +19,7 @@ def show(result: Result) -> None:
         ("Fidelity", f"{result.fidelity:.2%}"),
         ("Queries", f"{result.queries.total:,} ({result.queries.unique:,} different)"),
         *_bill(result),
+        *_mark(result),
         ("SGD steps", f"{result.sgd_steps:,} in {_counted(result.epochs, 'epoch')}, seed {result.seed}"),
         ("Time", f"{result.train_seconds:.0f} s, {result.samples_per_second:,.0f} samples/s"),
         ("Device", f"{result.device}, {result.precision}"),
@@ -43,6 +44,17 @@ def _bill(result: Result) -> list[tuple[str, str]]:
     if queries.price is not None:
         rows.append(("Price", f"{queries.price:,.2f}"))
     return rows
+
+
+def _mark(result: Result) -> list[tuple[str, str]]:
+    """What became of the mentor's mark, where it has one."""
+    if (mark := result.watermark) is None:
+        return []
+    shown = " and ".join(
+        f"the {who} {'does not show it' if score is None else f'shows {score:.1%}'}"
+        for who, score in (("mentor", mark.mentor_score), ("student", mark.student_score))
+    )
+    return [("Mark", f"{mark.scheme}, key {mark.key}{'' if mark.took else ', did not take'}: {shown}")]
 
 
 def _counted(count: int, what: str) -> str:

@@ -57,6 +57,8 @@ class Evidence(ABC):
         Raises:
             UserError: The file is missing, damaged, or something else.
         """
+        if not file.exists():
+            raise UserError(f"{file} does not exist; give the {FILE} that a job with a marked mentor left.")
         named = arrays(file, ("kind",))
         known: dict[str, type[Evidence]] = {one.kind: one for one in (Triggers, Message)}
         found = known.get(str(named["kind"])) if named is not None else None

@@ -117,8 +117,8 @@ class TriggerMark(Watermark):
         members = np.flatnonzero(self._task.train.labels == label)
         if len(members) < count:
             raise UserError(
-                f"watermark.count={count}, but class {self._task.classes[label]} has {len(members)} training images; "
-                "take at most these."
+                f"watermark.count={count}, but class {self._task.classes[label]}, which the key chose, has "
+                f"{len(members)} training images; take at most these."
             )
         images: np.ndarray = self._task.train.images[np.sort(random.choice(members, count, replace=False))]
         return images

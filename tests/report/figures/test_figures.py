@@ -1,5 +1,6 @@
 """What the figures of a sweep draw, read from their axes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,16 @@ def test_fidelity_class_by_class_is_the_mean_over_seeds(sweep: Sweep) -> None:
     np.testing.assert_allclose(points[:, 0], expected[order])
     assert (np.diff(points[:, 0]) >= 0).all()
     assert (np.diff(points[:, 1]) < 0).all()  # the lowest at the top
+
+
+def test_a_student_that_agrees_on_no_class_in_all_seeds_is_not_drawn_class_by_class(tmp_path: Path) -> None:
+    """A mentor that puts all images of a seed in one class leaves the others without a share."""
+    for seed in (0, 1):
+        of_one = make_predictions(seed=seed)
+        mentor = np.full_like(of_one.mentor, 0.01)
+        mentor[:, seed] = 0.9
+        replace(of_one, mentor=mentor).save(make_job(tmp_path / str(seed), seed=seed))
+    assert classes.draw(Sweep.read(tmp_path), LIGHT) is None
 
 
 def test_calibration_names_the_error_of_each_cell_and_the_mentor(sweep: Sweep) -> None:

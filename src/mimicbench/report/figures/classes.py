@@ -20,7 +20,8 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
             found[cell] = np.mean([one.class_fidelity() for one in predictions], axis=0)
         elif predictions:
             others.append(cell)
-    if classes is None:
+    found = {cell: fidelity for cell, fidelity in found.items() if np.isfinite(fidelity).any()}
+    if classes is None or not found:
         return None
     values = np.array(list(found.values()))
     order = np.argsort(np.nan_to_num(values.mean(0), nan=2.0), kind="stable")[:_MOST]
