@@ -76,7 +76,7 @@ def measurements() -> dict[str, tuple[ModuleType, list[str]]]:
         "throughput-vgg16": (throughput, ["--network", "vgg16"]),
         "throughput-vgg16-compiled": (throughput, ["--network", "vgg16", "--step", "compiled"]),
         "throughput-vgg16_bn": (throughput, ["--network", "vgg16_bn"]),
-        "growth": (growth, ["--width", "1.0", "--samples", "1000000"]),
+        "growth": (growth, ["--width", "1.0", "--samples", "1000000", "--repeats", "5"]),
         "precision": (precision, []),
         "peers": (peers, ["--width", "1.0"]),
     }

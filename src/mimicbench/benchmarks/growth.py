@@ -37,8 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = command.parser("mimicbench.benchmarks.growth", __doc__)
     parser.add_argument("--pools", type=int, nargs="+", default=[10_000, 100_000, 1_280_000], help="images in a pool")
     parser.add_argument("--width", type=float, default=0.25, help="factor on the network's channels (%(default)s)")
-    parser.add_argument("--samples", type=int, default=20_480, help="in a turn (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=5, help="turns of each pool (%(default)s)")
+    parser.add_argument("--samples", type=int, default=4096, help="in a turn (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=30, help="turns of each pool (%(default)s)")
     parser.add_argument("--folder", type=Path, help="for the pools; 4 GB for 1,280,000 images (a temporary one)")
     options = parser.parse_args(arguments)
     command.carry_out(lambda: measure(options), show, options.json)
@@ -64,7 +64,7 @@ def measure(options: argparse.Namespace) -> command.Report:
         for _ in range(1 + options.repeats):
             for job in jobs.values():
                 job.turn()
-        measured = {str(images): job.turn() for images, job in jobs.items()}
+        measured = {str(images): job.last_turn() for images, job in jobs.items()}
     limit_threads()
     hardware = Hardware.choose("auto", "auto", "auto")
     about = {"device": hardware.name, "precision": hardware.precision, "width": options.width, "versions": versions()}
@@ -112,6 +112,12 @@ class _Job:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.join()
+
+    def last_turn(self) -> dict[str, Any]:
+        """Let it end, and return what it measured."""
+        measured = self.turn()
+        self._process.join()  # its end is work too, and would fall into another's turn
+        return measured
 
     def turn(self) -> dict[str, Any]:
         """Let it work until it gives its turn back: with nothing, or at last with what it measured."""
