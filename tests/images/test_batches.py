@@ -1,4 +1,5 @@
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ def everything(images: BatchImages) -> list[Block]:
     return list(images.blocks())
 
 
-def refused(images: BatchImages, match: str) -> None:
-    with pytest.raises(UserError, match=match):
+def refused(images: BatchImages) -> str:
+    with pytest.raises(UserError) as refusal:
         everything(images)
+    return str(refusal.value)
 
 
 @pytest.mark.parametrize("name", ["a.npz", "a"])
@@ -81,21 +83,24 @@ def test_which_files_make_a_set(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_contents(tmp_path: Path, name: str, content: dict[str, Any], match: str) -> None:
-    refused(source(write_batch(tmp_path / name, content), classes=10), rf"/{name} {match}")
+    assert re.search(rf"/{name} {match}", refused(source(write_batch(tmp_path / name, content), classes=10)))
 
 
 def test_a_ragged_list_of_labels(tmp_path: Path) -> None:
-    refused(source(write_batch(tmp_path / "a", {"data": flat(pictures(2)), "labels": [[1], 2]}), classes=10), "labels")
+    assert re.search(
+        "labels",
+        refused(source(write_batch(tmp_path / "a", {"data": flat(pictures(2)), "labels": [[1], 2]}), classes=10)),
+    )
 
 
 def test_a_pickle_of_something_else(tmp_path: Path) -> None:
-    refused(source(write_batch(tmp_path / "a", [1, 2])), "/a holds a list, not a dictionary")  # type: ignore[arg-type]
+    assert re.search("/a holds a list, not a dictionary", refused(source(write_batch(tmp_path / "a", [1, 2]))))  # type: ignore[arg-type]
 
 
 def test_truncated(tmp_path: Path) -> None:
     for name in ("a.npz", "a"):
         path = cut(write_batch(tmp_path / name, {"data": flat(pictures(9))}))
-        refused(source(path), rf"/{name} .*fetch it again")
+        assert re.search(rf"/{name} .*fetch it again", refused(source(path)))
 
 
 def test_corrupt_npz(tmp_path: Path) -> None:
@@ -103,7 +108,7 @@ def test_corrupt_npz(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    refused(source(path), r"/a\.npz cannot be read as \.npz \(Bad CRC")
+    assert re.search(r"/a\.npz cannot be read as \.npz \(Bad CRC", refused(source(path)))
 
 
 def test_an_npz_that_would_run_code_does_not(tmp_path: Path) -> None:
@@ -112,5 +117,5 @@ def test_an_npz_that_would_run_code_does_not(tmp_path: Path) -> None:
             return os.mkdir, (str(tmp_path / "created"),)
 
     path = write_batch(tmp_path / "a.npz", {"data": np.array([Runs()], dtype=object)})
-    refused(source(path), r"/a\.npz cannot be read as \.npz \(Object arrays cannot be loaded")
+    assert re.search(r"/a\.npz cannot be read as \.npz \(Object arrays cannot be loaded", refused(source(path)))
     assert not (tmp_path / "created").exists()

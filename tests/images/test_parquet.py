@@ -1,4 +1,5 @@
 import io
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,10 @@ def everything(images: ParquetImages) -> list[Block]:
     return list(images.blocks())
 
 
-def refused(images: ParquetImages, match: str) -> None:
-    with pytest.raises(UserError, match=match):
+def refused(images: ParquetImages) -> str:
+    with pytest.raises(UserError) as refusal:
         everything(images)
+    return str(refusal.value)
 
 
 @pytest.mark.parametrize("column", ["img", "image"])
@@ -136,12 +138,12 @@ def test_corrupt_in_the_middle(tmp_path: Path) -> None:
     middle = len(content) // 2
     content[middle : middle + 1000] = bytes(1000)
     path.write_bytes(content)
-    refused(source(path), r"a\.parquet")
+    assert re.search(r"a\.parquet", refused(source(path)))
 
 
 def test_no_parquet_at_all(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("version https://git-lfs.github.com/spec/v1")
-    refused(source(tmp_path / "a.parquet"), r"a\.parquet cannot be read as parquet")
+    assert re.search(r"a\.parquet cannot be read as parquet", refused(source(tmp_path / "a.parquet")))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_no_parquet_at_all(tmp_path: Path) -> None:
 )
 def test_wrong_columns(tmp_path: Path, columns: dict[str, Any], match: str) -> None:
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
-    refused(source(tmp_path / "a.parquet", classes=10), rf"a\.parquet {match}")
+    assert re.search(rf"a\.parquet {match}", refused(source(tmp_path / "a.parquet", classes=10)))
 
 
 @pytest.mark.parametrize(
@@ -168,17 +170,19 @@ def test_wrong_columns(tmp_path: Path, columns: dict[str, Any], match: str) -> N
     ],
 )
 def test_wrong_rows(tmp_path: Path, row: bytes | None, match: str) -> None:
-    refused(source(write_parquet(tmp_path / "a.parquet", [encoded(pictures(1)[0]), row])), match)
+    assert re.search(match, refused(source(write_parquet(tmp_path / "a.parquet", [encoded(pictures(1)[0]), row]))))
 
 
 @pytest.mark.parametrize("label", [-1, 10, None])
 def test_wrong_labels(tmp_path: Path, label: int | None) -> None:
     rows = [encoded(image) for image in pictures(2)]
     path = write_parquet(tmp_path / "a.parquet", rows, [9, label])
-    refused(source(path, classes=10), rf"Row 1 of .*a\.parquet has the label {label}; labels must lie in 0\.\.9")
+    assert re.search(
+        rf"Row 1 of .*a\.parquet has the label {label}; labels must lie in 0\.\.9", refused(source(path, classes=10))
+    )
 
 
 def test_empty(tmp_path: Path) -> None:
     schema = pa.schema({"image": pa.struct({"bytes": pa.binary(), "path": pa.string()})})
     pq.write_table(schema.empty_table(), tmp_path / "a.parquet")
-    refused(source(tmp_path / "a.parquet"), r"a\.parquet holds no rows")
+    assert re.search(r"a\.parquet holds no rows", refused(source(tmp_path / "a.parquet")))

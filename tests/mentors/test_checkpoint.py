@@ -38,10 +38,10 @@ def saved(content: Any, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def refused(file: Path, reason: str) -> str:
+def refused(file: Path) -> str:
     network = make_network()
     before = [parameter.clone() for parameter in network.parameters()]
-    with pytest.raises(UserError, match=reason) as caught:
+    with pytest.raises(UserError) as caught:
         load_network(network, file, "mentor.checkpoint")
     message = str(caught.value)
     assert message.startswith(f"mentor.checkpoint={file} ")
@@ -64,11 +64,11 @@ def test_what_lightning_saved_of_a_learner_is_loaded(tmp_path: Path, schedule: s
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    refused(tmp_path / "none.ckpt", "is not a file; give the path of a checkpoint")
+    assert re.search("is not a file; give the path of a checkpoint", refused(tmp_path / "none.ckpt"))
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    refused(tmp_path, "is not a file")
+    assert re.search("is not a file", refused(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_folder(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "mentor.ckpt").write_bytes(content)
-    refused(tmp_path / "mentor.ckpt", DAMAGED)
+    assert re.search(DAMAGED, refused(tmp_path / "mentor.ckpt"))
 
 
 @given(st.binary(max_size=300))
@@ -90,7 +90,7 @@ def test_a_file_that_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
 def test_any_bytes_get_one_sentence(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "any.ckpt"
     file.write_bytes(content)
-    refused(file, "any.ckpt")
+    assert re.search("any.ckpt", refused(file))
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9, 0.999])
@@ -99,13 +99,13 @@ def test_a_truncated_checkpoint(share: float, new: bool, tmp_path: Path) -> None
     file = tmp_path / "mentor.ckpt"
     file.write_bytes(saved({"state_dict": state(make_network())}, _use_new_zipfile_serialization=new))
     load_network(make_network(), file, "mentor.checkpoint")
-    refused(cut(file, share), DAMAGED)
+    assert re.search(DAMAGED, refused(cut(file, share)))
 
 
 def test_a_zip_file_of_something_else(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "mentor.ckpt", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    refused(tmp_path / "mentor.ckpt", DAMAGED)
+    assert re.search(DAMAGED, refused(tmp_path / "mentor.ckpt"))
 
 
 class Creates:
@@ -132,7 +132,7 @@ def test_a_checkpoint_that_would_run_code_runs_none(kind: type[Creates], form: s
         file.write_bytes(pickle.dumps(content, protocol=2))
     else:
         file.write_bytes(saved(content, _use_new_zipfile_serialization=form == "zip"))
-    refused(file, UNSAFE)
+    assert re.search(UNSAFE, refused(file))
     assert not trap.exists()
     torch.load(file, weights_only=False) if form != "pickle" else pickle.loads(file.read_bytes())  # noqa: S301
     assert trap.exists()  # the trap works
@@ -143,7 +143,9 @@ def test_a_checkpoint_that_would_run_code_runs_none(kind: type[Creates], form: s
 )
 def test_a_checkpoint_that_needs_unsafe_loading(extra: Any, tmp_path: Path) -> None:
     (tmp_path / "mentor.ckpt").write_bytes(saved({"state_dict": state(make_network()), "hyper_parameters": extra}))
-    assert re.search("save its state_dict alone", refused(tmp_path / "mentor.ckpt", UNSAFE))
+    said = refused(tmp_path / "mentor.ckpt")
+    assert re.search(UNSAFE, said)
+    assert "save its state_dict alone" in said
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_a_checkpoint_that_needs_unsafe_loading(extra: Any, tmp_path: Path) -> N
 )
 def test_a_checkpoint_of_something_else(content: Any, reason: str, tmp_path: Path) -> None:
     (tmp_path / "mentor.ckpt").write_bytes(saved(content))
-    refused(tmp_path / "mentor.ckpt", reason)
+    assert re.search(reason, refused(tmp_path / "mentor.ckpt"))
 
 
 @pytest.mark.parametrize("prefix", ["", "network."])
