@@ -109,16 +109,12 @@ def assemble(config: Config) -> Job:
     pool: Pool = build("pool", config.pool, config.paths, task.size)
     budget = arguments("oracle", config.oracle)["budget"]
     attack: Attack = build("attack", config.attack, pool, config.seed, config.trainer.max_epochs, budget)
-    if config.pool in config.oracle.values():
-        _log.warning("The mentor's owner trains on the attacker's own pool, which no owner knows; choose another one.")
+    _warn_of_shared_images(config)
     planned = sum(map(attack.samples, range(attack.epochs)))
     if planned < (whole := attack.samples_per_epoch * config.trainer.max_epochs):
         _log.warning("oracle.budget=%s ends the training after %s of %s samples.", budget, planned, whole)
     guarded = Guarded.of(config, task, hardware)
     mentor, oracle, watermark = guarded.mentor, guarded.oracle, guarded.watermark
-
-    if config.pool in config.watermark.values():
-        _log.warning("The triggers of the mark lie in the attacker's own pool; choose another one for either.")
 
     images = ResidentImages(task.test.images, hardware.device)
     labels = torch.from_numpy(task.test.labels)
@@ -155,6 +151,14 @@ def assemble(config: Config) -> Job:
     trainer = _trainer(config, hardware, rank, attack.epochs, own)
     parts = (mentor, oracle, attack, student, trainer, stopwatch, sharing, checkpoints, source, rank)
     return Job(config, hardware, *parts, mentor_accuracy, mentor_says, watermark, mark)
+
+
+def _warn_of_shared_images(config: Config) -> None:
+    """Of an owner who uses the attacker's own pool."""
+    if config.pool in config.oracle.values():
+        _log.warning("The mentor's owner trains on the attacker's own pool, which no owner knows; choose another one.")
+    if config.pool in config.watermark.values():
+        _log.warning("The triggers of the mark lie in the attacker's own pool; choose another one for either.")
 
 
 def _require_knowledge(accuracy: float, classes: int) -> None:

@@ -234,9 +234,8 @@ def _sentence(error: ValidationError, key: str, model: type[BaseModel]) -> str:
         known = sorted(_keys(model, first["loc"][:-1]))
         close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         advice = f"did you mean '{close[0]}'?" if close else f"the keys here are {', '.join(known)}."
-        if key == "mentor" and first["loc"][-1] in _configurable(
-            get_object(_TRAINED)
-        ):  # an experiment set it, or debug
+        of_trained = _configurable(get_object(_TRAINED)) if key == "mentor" else {}
+        if first["loc"][-1] in of_trained:  # an experiment set it, or debug
             advice = "a mentor that is there is not trained: choose experiment=audit, and debug=smoke_audit."
         return f"{place} is not a key of the configuration; {advice}"
     if first["type"] in ("missing", "missing_argument"):

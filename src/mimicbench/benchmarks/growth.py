@@ -73,18 +73,14 @@ def measure(options: argparse.Namespace) -> command.Report:
 
 def show(report: command.Report) -> None:
     """Print the figures; of those of the turns, the medians with their ranges."""
-    first = next(iter(report["pools"].values()))["samples/s"]
+    first = next(iter(report["pools"].values()))
     title = "{device}, {precision}, width {width}".format(**report)
-    table = Table("pool", box=box.SIMPLE, title=title)
+    table = Table("pool", "time of a sample", *first, box=box.SIMPLE, title=title)
     for images, measured in report["pools"].items():
-        relative = [one / other for one, other in zip(first, measured["samples/s"], strict=True)]
-        figures = {"time of a sample": relative, **measured}
-        if not table.rows:
-            for name in figures:
-                table.add_column(name)
-        table.add_row(f"{int(images):,}", *(_figure(value) for value in figures.values()))
+        relative = [one / other for one, other in zip(first["samples/s"], measured["samples/s"], strict=True)]
+        table.add_row(f"{int(images):,}", *map(_figure, [relative, *measured.values()]))
     Console(width=140).print(table)
-    print(f"Time of a sample: by that of the first pool in the same turn, {len(first)} turns.")
+    print(f"Time of a sample: by that of the first pool in the same turn, {len(relative)} turns.")
 
 
 def _figure(value: float | list[float]) -> str:

@@ -105,10 +105,7 @@ def measure(options: argparse.Namespace) -> command.Report:
         job.trainer.fit(job.student, datamodule=job.attack)
     seconds = {part.name: [turn[part.name] for turn in turns.measured] for part in parts} | {"T5": turns.seconds}
     figures = {name: [samples[name] / second for second in each] for name, each in seconds.items()}
-    t1, t2 = (
-        max((name for name in figures if name.startswith(kind)), key=lambda name: statistics.median(figures[name]))
-        for kind in ("T1", "T2")
-    )
+    t1, t2 = _best(figures, "T1"), _best(figures, "T2")
     figures["C_a"] = [1 / (1 / learn + 1 / ask) for learn, ask in zip(figures[t1], figures[t2], strict=True)]
     figures["R_a"] = [job / ceiling for job, ceiling in zip(figures["T5"], figures["C_a"], strict=True)]
     operations = _operations(job.config)
@@ -129,6 +126,11 @@ def measure(options: argparse.Namespace) -> command.Report:
         "chunk": chunk,
         "versions": versions(),
     }
+
+
+def _best(figures: dict[str, list[float]], kind: str) -> str:
+    """The fastest of a kind, by its median."""
+    return max((name for name in figures if name.startswith(kind)), key=lambda name: statistics.median(figures[name]))
 
 
 def show(report: command.Report) -> None:

@@ -22,7 +22,7 @@ from mimicbench.errors import UserError
 from mimicbench.files import atomic, writing
 from mimicbench.hardware import limit_threads
 from mimicbench.ownership import matrix, scoring
-from mimicbench.ownership.dataset_inference import FEWEST, dataset_inference
+from mimicbench.ownership.dataset_inference import FEWEST_POINTS, dataset_inference
 from mimicbench.ownership.finding import Finding
 from mimicbench.ownership.key_test import key_test
 from mimicbench.ownership.owned import Owned
@@ -77,8 +77,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     for name in ("keys", "points", "references"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             parser.error(f"--{name} must be 1 or more")
-    if options.points < FEWEST:
-        parser.error(f"--points must be {FEWEST} or more")
+    if options.points < FEWEST_POINTS:
+        parser.error(f"--points must be {FEWEST_POINTS} or more")
     return options
 
 

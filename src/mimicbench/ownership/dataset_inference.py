@@ -19,7 +19,7 @@ from mimicbench.tasks.task import LabelledImages
 _STEPS = 50
 _SCALES = {"uniform": 0.005, "normal": 0.005, "laplace": 0.01}  # of one step of a walk, for pixels in [0, 1]
 _DIRECTIONS = 10  # of each
-FEWEST = 40
+FEWEST_POINTS = 40
 """Images on each side."""
 
 
@@ -108,8 +108,10 @@ def combined_p_value(train: np.ndarray, test: np.ndarray, subsets: int, seed: in
 
 def _points(owned: Owned, points: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
     count = min(points, len(owned.task.train.labels), len(owned.task.test.labels))
-    if count < FEWEST:
-        raise UserError(f"Dataset inference needs {FEWEST} training and test images; this task has {count} of one.")
+    if count < FEWEST_POINTS:
+        raise UserError(
+            f"Dataset inference needs {FEWEST_POINTS} training and test images; this task has {count} of one."
+        )
     random = np.random.default_rng(seed_for("dataset inference points", seed))
     parts = []
     for side in (owned.task.train, owned.task.test):

@@ -49,13 +49,8 @@ def key_test(
         return Finding(evidence.scheme, score, shown, "–", None, [], "undefined", _NO_OTHER_KEY)
     classes = len(owned.task.classes)
     references = references_needed(classes) if references is None else references
-    unmarked = [owned.unmarked(number) for number in range(references)]
-    of_others = []
-    for key in _other_keys(evidence, keys):  # one at a time: a backdoor's triggers are most of the test images
-        other = owned.other_evidence(key)
-        of_others.append(_scores(other, [suspect, *unmarked]))
-    beside = np.array([first for first, *_ in of_others])
-    null = np.array(_scores(evidence, unmarked) + [score for _, *rest in of_others for score in rest])
+    others = _other_keys(evidence, keys)
+    null, beside = _of_chance(owned, evidence, suspect, others, references)
     p_value = key_p_value(score, null)
     mentor_score, in_copy = evidence.score(owned.mentor) or 0.0, evidence.score(owned.fine_tuned()) or 0.0
     found_in_copy = key_p_value(in_copy, null)
@@ -76,7 +71,7 @@ def key_test(
         score,
         f"{round(score * evidence.size):,} of {evidence.size:,} {what} ({score:.1%}), {claim} the owner's threshold "
         f"of {evidence.threshold:.1%}",
-        f"{1 + len(of_others)} keys on {without}: {null.mean():.1%} on average, {null.max():.1%} at most "
+        f"{1 + len(others)} keys on {without}: {null.mean():.1%} on average, {null.max():.1%} at most "
         f"(the other keys on the suspect: {beside.mean():.1%} on average, {beside.max():.1%} at most)",
         p_value,
         gates,
@@ -98,8 +93,17 @@ def references_needed(classes: int) -> int:
     return count
 
 
-def _scores(evidence: Evidence, suspects: list[Mentor]) -> list[float]:
-    return [evidence.score(one) or 0.0 for one in suspects]
+def _of_chance(
+    owned: Owned, evidence: Evidence, suspect: Mentor, others: list[int], references: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What all keys score on networks without the mark, the null; and what the other keys score on the suspect."""
+    unmarked = [owned.unmarked(number) for number in range(references)]
+    null, beside = [evidence.score(one) for one in unmarked], []
+    for key in others:  # one at a time: a backdoor's triggers are most of the test images
+        other = owned.other_evidence(key)
+        null += [other.score(one) for one in unmarked]
+        beside.append(other.score(suspect))
+    return np.array(null, dtype=np.float64), np.array(beside, dtype=np.float64)
 
 
 def _taken(lost: float, score: float) -> str:

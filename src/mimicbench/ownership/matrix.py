@@ -10,12 +10,10 @@ import numpy as np
 
 from mimicbench.files import atomic, writing
 from mimicbench.ownership.statistics import pairing_p_value
-from mimicbench.ownership.verdict import LEVEL, Gate, Verdict, close, each_close, judged
+from mimicbench.ownership.verdict import ENOUGH_TO_DETECT, LEVEL, Gate, Verdict, close, each_close, judged
 
 FILE = "ownership.json"
 """In the folder of a sweep."""
-
-_FEWEST = 4  # keys with which a permutation test can find anything: the true pairing is one of 24
 
 
 @dataclass(frozen=True)
@@ -65,17 +63,19 @@ class Matrix:
     def gates(self) -> list[Gate]:
         """What must hold for the matrix to say anything."""
         failed = len(self.took) - sum(self.took)
+        count = len(self.keys)
+        enough = Gate(
+            f"there should be {ENOUGH_TO_DETECT} keys or more: chance pairs {count} rightly too often",
+            count >= ENOUGH_TO_DETECT,
+        )
         gates = [
+            *([] if enough.passed else [enough]),
             Gate(f"the mark should take in all {len(self.took)} mentors: it did not in {failed}", not failed),
             close(self.mentor_accuracies, self.student_accuracies),
             _detected("fine-tuned copies of the mentors", self.control_scores),
         ]
         if self.distilled_scores is not None:
             gates.append(_detected("students of the mentors' own training images", self.distilled_scores))
-        if (count := len(self.keys)) < _FEWEST:
-            gates.insert(
-                0, Gate(f"there should be {_FEWEST} keys or more: chance pairs {count} rightly too often", False)
-            )
         return gates
 
     @property

@@ -37,23 +37,9 @@ def matrices(folder: Path, scratch: Path) -> list[Matrix]:
     """
     marked = results.load(folder)
     marked = marked[marked["watermark.scheme"].notna()] if len(marked) else marked
-    found = []
+    found: list[Matrix] = []
     for scheme, of_scheme in marked.groupby("watermark.scheme", sort=False) if len(marked) else ():
-        arms = table.labels(of_scheme, SEEDS)
-        controls: dict[str, Mentor] = {}
-        made: dict[str, Matrix] = {}
-        distilled = None
-        for arm in dict.fromkeys(arms):
-            jobs = _scored(_firsts(of_scheme[[one == arm for one in arms]]), scratch)
-            if len(jobs) > 1:
-                print(f"{scheme}, {arm}: {len(jobs)} keys on {len(jobs)} students", file=sys.stderr)
-                made[arm] = _matrix(str(scheme), arm, jobs, controls)
-                distilled = arm if all(map(_is_distilled, jobs)) else distilled
-            else:
-                print(f"{scheme}, {arm} is left out: it has fewer than two keys", file=sys.stderr)
-        for arm, one in made.items():
-            of_control = None if distilled in (None, arm) else made[distilled].scores
-            found.append(replace(one, distilled_scores=of_control))
+        found += _of_scheme(str(scheme), of_scheme, scratch)
     if not found:
         raise UserError(
             f"{folder} holds no two finished jobs with marks of one scheme, different keys and one recipe; run "
@@ -70,6 +56,26 @@ class _Scored:
     evidence: Evidence
     student: Mentor
     result: dict[Any, Any]
+
+
+def _of_scheme(scheme: str, rows: pd.DataFrame, scratch: Path) -> list[Matrix]:
+    """Those of one scheme's jobs: one for each recipe of students."""
+    arms = table.labels(rows, SEEDS)
+    controls: dict[str, Mentor] = {}
+    found: list[Matrix] = []
+    distilled: Matrix | None = None
+    for arm in dict.fromkeys(arms):
+        jobs = _scored(_firsts(rows[[one == arm for one in arms]]), scratch)
+        if len(jobs) < 2:
+            print(f"{scheme}, {arm} is left out: it has fewer than two keys", file=sys.stderr)
+            continue
+        print(f"{scheme}, {arm}: {len(jobs)} keys on {len(jobs)} students", file=sys.stderr)
+        found.append(_matrix(scheme, arm, jobs, controls))
+        if all(map(_is_distilled, jobs)):
+            distilled = found[-1]
+    if distilled is None:
+        return found
+    return [one if one is distilled else replace(one, distilled_scores=distilled.scores) for one in found]
 
 
 def _firsts(rows: pd.DataFrame) -> pd.DataFrame:

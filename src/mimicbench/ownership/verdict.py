@@ -16,7 +16,10 @@ MARGIN = 0.05
 LEVEL = 0.05
 """Of false alarms."""
 
-FEWEST = 20
+ENOUGH_TO_DETECT = 4
+"""Keys with which a permutation test can find anything: the true pairing is one of 24."""
+
+ENOUGH_FOR_ABSENCE = 20
 """Keys without which a mark is never called absent: none of 20 carriers leaves a share of 13.9 % possible."""
 
 CLOSE = 0.05
@@ -74,7 +77,7 @@ class Verdict:
         word: In short.
         sentence: The word with what it rests on.
         excess: Mean score of keys on their own mentors' students less that on others.
-        bound: Its upper confidence bound; None for fewer than three keys.
+        bound: Its upper confidence bound.
         p_value: Of the excess, by permuting which student belongs to which key.
         carriers: Students over the owner's threshold.
         most_carriers: The largest share of such students that is compatible with it.
@@ -83,7 +86,7 @@ class Verdict:
     word: Word
     sentence: str
     excess: float
-    bound: Bound | None
+    bound: Bound
     p_value: float
     carriers: int
     most_carriers: float
@@ -108,7 +111,7 @@ def judged(
     count = len(scores)
     found = excess(scores)
     p_value = pairing_p_value(scores)
-    bound = upper_bound(scores) if count >= 3 else None
+    bound = upper_bound(scores)
     carriers = int((np.diagonal(scores) >= threshold).sum())
     failed = _failed(gates)
     word: Word = "not detected"
@@ -117,7 +120,7 @@ def judged(
         word, told = "inconclusive", failed
     elif p_value <= LEVEL:
         word, told = "detected", "detected"
-    elif bound is not None and bound.upper < margin and not carriers and count >= FEWEST and not _failed(for_absence):
+    elif bound.upper < margin and not carriers and count >= ENOUGH_FOR_ABSENCE and not _failed(for_absence):
         word, told = "absent", f"absent (non-inferiority, δ = {100 * margin:g} points)"
     return Verdict(word, told, found, bound, p_value, carriers, most_carriers(carriers, count))
 

@@ -45,9 +45,8 @@ def _row(one: Matrix) -> dict[str, str]:
     if verdict is None:
         unknown = dict.fromkeys(("Excess", "p", "Carriers", "Claimed wrongly"), "–")
         return told | unknown | {"Verdict": _UNDEFINED, "Paper": _claim(one)}
-    bound = "–" if verdict.bound is None else f"{100 * verdict.bound.upper:.1f}"
     return told | {
-        "Excess": f"{100 * verdict.excess:+.1f} (≤ {bound})",
+        "Excess": f"{100 * verdict.excess:+.1f} (≤ {100 * verdict.bound.upper:.1f})",
         "p": f"{verdict.p_value:.2g}",
         "Carriers": f"{verdict.carriers} of {len(one.keys)} (≤ {verdict.most_carriers:.1%})",
         "Claimed wrongly": "{} of {}".format(*one.innocents_claimed),

@@ -68,9 +68,10 @@ class Evidence(ABC):
             raise UserError(f"{file} is no key file of a mark; give the {FILE} that a job with a marked mentor left.")
         return made
 
-    @abstractmethod
     def _sound(self) -> bool:
         """Whether all values are of the kinds and shapes that they should be."""
+        kinds = isinstance(self.scheme, str) and isinstance(self.key, int) and isinstance(self.threshold, float)
+        return kinds and 0 < self.threshold <= 1
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Triggers(Evidence):
 
     def _sound(self) -> bool:
         return (
-            _named(self)
+            super()._sound()
             and _array(self.images, np.uint8, 4)
             and _array(self.labels, np.int64, 1)
             and len(self.images) == len(self.labels) > 0
@@ -139,7 +140,7 @@ class Message(Evidence):
 
     def _sound(self) -> bool:
         return (
-            _named(self)
+            super()._sound()
             and _array(self.bits, np.bool_, 1)
             and len(self.bits) > 0
             and isinstance(self.layer, int)
@@ -162,15 +163,6 @@ def readings(carrier: nn.Conv2d, key: int, count: int) -> Tensor:
 @lru_cache(maxsize=4)
 def _matrix(key: int, rows: int, columns: int, device: torch.device) -> Tensor:
     return torch.randn(rows, columns, generator=torch.Generator().manual_seed(key)).to(device)
-
-
-def _named(one: Evidence) -> bool:
-    return (
-        isinstance(one.scheme, str)
-        and isinstance(one.key, int)
-        and isinstance(one.threshold, float)
-        and 0 < one.threshold <= 1
-    )
 
 
 def _array(value: Any, kind: type[np.generic], dimensions: int) -> bool:
