@@ -1,17 +1,25 @@
 import json
+import time
+from argparse import Namespace
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mimicbench.benchmarks import growth
 
 
-def test_jobs_of_all_pools_take_turns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_jobs_of_all_pools_take_turns_and_have_all_cores_in_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     file = tmp_path / "growth.json"
     options = ["--pools", "2048", "4096", "--width", "0.05", "--samples", "2048", "--repeats", "2"]
     growth.main([*options, "--folder", str(tmp_path), "--json", str(file)])
     report = json.loads(file.read_text())
     assert list(report["pools"]) == ["2048", "4096"]
+    assert "shared with other jobs" not in report["device"]
     for images, measured in report["pools"].items():
         assert len(measured["samples/s"]) == 2
         assert 0 < max(measured["samples/s"]) < measured["composites/s"]
@@ -20,6 +28,19 @@ def test_jobs_of_all_pools_take_turns(tmp_path: Path, capsys: pytest.CaptureFixt
         assert 0 < measured["start-up, s"] < 60
     assert "4,096" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [file]  # the pools are gone
+
+
+def slow_to_end(connection: Connection, *_: Any) -> None:
+    connection.recv()
+    connection.send({"samples/s": 1.0})
+    time.sleep(2)
+
+
+def test_a_job_has_ended_before_the_next_has_its_last_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "_work", slow_to_end)
+    with growth._Job(tmp_path, 1, Namespace(width=1.0, samples=1, repeats=1)) as job:
+        assert job.last_turn() == {"samples/s": 1.0}
+        assert not job._process.is_alive()
 
 
 def test_a_sample_is_timed_beside_the_first_pools_in_the_same_turn(capsys: pytest.CaptureFixture[str]) -> None:

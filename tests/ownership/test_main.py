@@ -181,7 +181,7 @@ def test_a_key_file_must_be_the_mentors_own(owned: Owned, marked: Path, tmp_path
     assert "holds 7 triggers, but the mark of" in refused_with(few)
     small = Triggers("content", 0, 0.5, own.images[:, ::2, ::2], own.labels)
     assert "holds triggers of 16×16 pixels" in refused_with(small)
-    unknown = Triggers("content", 0, 0.5, own.images, own.labels + 10)
+    unknown = Triggers("content", 0, 0.5, own.images, np.full_like(own.labels, 10))
     assert "but the mentor knows 10 classes, from 0; give the key file of" in refused_with(unknown)
 
 

@@ -26,7 +26,7 @@ from mimicbench.benchmarks import command, synthetic
 from mimicbench.benchmarks.memory import mapped, peak
 from mimicbench.benchmarks.turns import Turns, seconds_of, wait
 from mimicbench.errors import UserError
-from mimicbench.hardware import Hardware, limit_threads
+from mimicbench.hardware import Hardware
 from mimicbench.job import assemble
 from mimicbench.results import versions
 from mimicbench.schema import build
@@ -65,10 +65,8 @@ def measure(options: argparse.Namespace) -> command.Report:
             for job in jobs.values():
                 job.turn()
         measured = {str(images): job.last_turn() for images, job in jobs.items()}
-    limit_threads()
-    hardware = Hardware.choose("auto", "auto", "auto")
-    about = {"device": hardware.name, "precision": hardware.precision, "width": options.width, "versions": versions()}
-    return {"pools": measured, "samples a turn": options.samples, **about}
+    ran, *_ = [{name: one.pop(name) for name in ("device", "precision")} for one in measured.values()]
+    return {"pools": measured, "samples a turn": options.samples, **ran, "width": options.width, "versions": versions()}
 
 
 def show(report: command.Report) -> None:
@@ -174,6 +172,8 @@ def _take_turns(connection: Connection, folder: Path, images: int, width: float,
             "composites/s": samples / seconds_of(generate),
             "start-up, s": start_up,
             **memory,
+            "device": job.device,
+            "precision": job.hardware.precision,
         }
     )
 
