@@ -57,6 +57,7 @@ def srun(*arguments: str) -> None:
         flag = rest.pop(0)
         if flag in ("--output", "--error"):
             files[flag] = re.sub("%A|%a", lambda found: names[found[0]], rest.pop(0))
+    Path(files["--output"]).parent.mkdir(exist_ok=True)  # a task here may begin before submitit has made it
     running = []
     for number in range(int(os.environ["SLURM_NTASKS"])):
         own = {"SLURM_PROCID": str(number), "SLURM_LOCALID": str(number), "SLURM_NODEID": "0"}
