@@ -13,13 +13,16 @@ _PREFIX = "network."
 _NAMES_A_CLASS = re.compile(r"\bGLOBAL\b|Unsupported class")  # how PyTorch says what it did not load
 
 
-def load_network(network: nn.Module, checkpoint: Path, key: str) -> None:
+def load_network(
+    network: nn.Module, checkpoint: Path, key: str, remedy: str = "configure the network that it was saved from"
+) -> None:
     """Load the weights of a Lightning checkpoint's ``network``, or a bare ``state_dict`` of one, in place.
 
     Args:
         network: A network of the checkpoint's architecture.
         checkpoint: What a :class:`~mimicbench.learner.Learner` saved: a mentor, or a student.
         key: The configuration key that named the file, for error messages.
+        remedy: What to do where the architecture differs, for the same.
 
     Raises:
         UserError: The file is missing or damaged, holds more than tensors and plain containers, or belongs to another
@@ -52,7 +55,6 @@ def load_network(network: nn.Module, checkpoint: Path, key: str) -> None:
         raise UserError(f"{key}={checkpoint} tells {count} classes apart, and {wanted} are asked for.")
     if different:
         raise UserError(
-            f"{key}={checkpoint} is of another architecture than configured: they differ in {different[0]}; "
-            "configure the network that it was saved from."
+            f"{key}={checkpoint} is of another architecture than configured: they differ in {different[0]}; {remedy}."
         )
     network.load_state_dict(own)

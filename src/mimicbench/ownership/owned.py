@@ -145,7 +145,7 @@ class Owned:
         """
         dropout = arguments("attack", self.config.attack)["recipe"].dropout
         module = build("student", network, len(self.task.classes), self.task.size, dropout)
-        load_network(module, checkpoint, "suspect")
+        load_network(module, checkpoint, "suspect", "say the network that it was saved from with --student")
         return self.suspected(module)
 
     def suspected(self, module: torch.nn.Module) -> Mentor:

@@ -13,6 +13,7 @@ from mimicbench.errors import UserError
 from mimicbench.mentors import Mentor
 from mimicbench.ownership.matrix import Matrix
 from mimicbench.ownership.owned import Owned
+from mimicbench.ownership.verdict import ENOUGH_TO_DETECT
 from mimicbench.report import table
 from mimicbench.watermarks.evidence import Evidence
 
@@ -26,7 +27,7 @@ def matrices(folder: Path, scratch: Path) -> list[Matrix]:
     Fine-tuned copies of the mentors are trained, once, and kept in the cache. Jobs that lack what they should have left
     are named and left out, as are further students of one key, and recipes with one key. Students that were distilled,
     from the mentor's own training images and its softmax, have a matrix of their own, and are the second positive
-    control of all others of their scheme.
+    control of all others of their scheme, once there are enough of them to be detected.
 
     Args:
         folder: The sweep's.
@@ -72,7 +73,10 @@ def _of_scheme(scheme: str, rows: pd.DataFrame, scratch: Path) -> list[Matrix]:
         print(f"{scheme}, {arm}: {len(jobs)} keys on {len(jobs)} students", file=sys.stderr)
         found.append(_matrix(scheme, arm, jobs, controls))
         if all(map(_is_distilled, jobs)):
-            distilled = found[-1]
+            if len(jobs) >= ENOUGH_TO_DETECT:
+                distilled = found[-1]
+            else:
+                print(f"{scheme}, {arm} is no control yet: that takes {ENOUGH_TO_DETECT} keys", file=sys.stderr)
     if distilled is None:
         return found
     return [one if one is distilled else replace(one, distilled_scores=distilled.scores) for one in found]
