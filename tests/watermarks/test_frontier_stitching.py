@@ -16,10 +16,12 @@ TASK = make_task(per_class=60, classes=3)
 RECIPE = make_recipe(batch_size=16, learning_rate=0.01, schedule="one_cycle")
 
 
-def mark(folder: Path, key: int = 0, epsilon: float = 0.2, count: int = 20) -> FrontierStitching:
+def mark(
+    folder: Path, key: int = 0, epsilon: float = 0.2, count: int = 20, threshold: float | None = 0.6
+) -> FrontierStitching:
     own: dict[str, Any] = {
         "name": "mark",
-        "threshold": 0.6,
+        "threshold": threshold,
         "count": count,
         "times": 1,
         "epsilon": epsilon,
@@ -95,3 +97,10 @@ def test_a_mentor_learns_them_in_a_second_training(tmp_path: Path) -> None:
     assert learned is not None
     assert learned > unmarked
     assert unmarked < 0.7
+
+
+def test_the_threshold_is_the_owners_or_the_sources(tmp_path: Path) -> None:
+    assert mark(tmp_path, threshold=0.7).threshold == 0.7
+    assert mark(tmp_path, count=100, threshold=None).threshold == 59 / 100
+    with pytest.raises(UserError, match=r"watermark.count=4 is too few"):
+        mark(tmp_path, count=4, threshold=None)

@@ -15,8 +15,8 @@ from tests.making import make_paths
 from tests.standins import FLOAT32, make_recipe, make_task
 
 
-def mark(folder: Path, key: int = 0, layer: int = 7, bits: int = 64) -> Uchida:
-    own = {"name": "mark", "threshold": 0.6, "bits": bits, "layer": layer, "weight": 0.01}
+def mark(folder: Path, key: int = 0, layer: int = 7, bits: int = 64, threshold: float | None = 0.6) -> Uchida:
+    own = {"name": "mark", "threshold": threshold, "bits": bits, "layer": layer, "weight": 0.01}
     return Uchida(make_task(), make_paths(folder), key=key, **own)
 
 
@@ -94,3 +94,10 @@ def test_a_mentor_learns_the_message_beside_its_task(tmp_path: Path) -> None:
     assert one.evidence.score(marked) == 1.0
     assert unmarked is not None
     assert unmarked < 0.85  # four standard deviations of 32 bits
+
+
+def test_the_threshold_is_the_owners_or_follows_from_the_bits(tmp_path: Path) -> None:
+    assert mark(tmp_path, threshold=0.7).threshold == 0.7
+    assert mark(tmp_path, bits=256, threshold=None).threshold == 148 / 256
+    with pytest.raises(UserError, match=r"watermark.bits=4 is too few"):
+        mark(tmp_path, bits=4, threshold=None)

@@ -16,8 +16,11 @@ from mimicbench.paths import Paths
 from mimicbench.recipe import Recipe
 from mimicbench.resident import ResidentImages, answered_at_once
 from mimicbench.tasks import Task
+from mimicbench.watermarks.chance import claimed_from
 from mimicbench.watermarks.evidence import Triggers
 from mimicbench.watermarks.watermark import Added, Share, TunedMark
+
+_LEVEL = 0.05  # of θ
 
 
 class FrontierStitching(TunedMark):
@@ -36,13 +39,16 @@ class FrontierStitching(TunedMark):
         paths: Not used.
         name: What it is called.
         key: The owner's secret: which images are tried.
-        threshold: The share of right answers from which an owner claims a suspect: the source's θ; 0.59 of 100 is
-            41 errors.
+        threshold: The share of right answers from which an owner claims a suspect; None for the source's θ, 41 errors
+            among 100.
         count: Triggers, an even number.
         times: How often each comes in an epoch of the second training.
         epsilon: ε, for pixels in [0, 1].
         max_epochs: Of the second training.
         recipe: Of the second training.
+
+    Raises:
+        UserError: There are too few triggers for a threshold.
     """
 
     def __init__(
@@ -52,14 +58,15 @@ class FrontierStitching(TunedMark):
         *,
         name: str,
         key: Seed,
-        threshold: Share,
+        threshold: Share | None,
         count: Annotated[PositiveInt, Field(multiple_of=2)],
         times: PositiveInt,
         epsilon: Annotated[float, Field(gt=0, le=1)],
         max_epochs: PositiveInt,
         recipe: Recipe,
     ) -> None:
-        super().__init__(task, paths, name=name, key=key, threshold=threshold)
+        claimed = claimed_from(count, _LEVEL, "watermark.count") if threshold is None else threshold
+        super().__init__(task, paths, name=name, key=key, threshold=claimed)
         self._count = count
         self._times = times
         self._epsilon = epsilon

@@ -13,8 +13,11 @@ from mimicbench.errors import UserError
 from mimicbench.fingerprint import fingerprint
 from mimicbench.paths import Paths
 from mimicbench.tasks import Task
+from mimicbench.watermarks.chance import claimed_from
 from mimicbench.watermarks.evidence import Message, convolutions, readings
 from mimicbench.watermarks.watermark import Share, Watermark
+
+_LEVEL = 0.01  # of false claims
 
 
 class Uchida(Watermark):
@@ -30,10 +33,14 @@ class Uchida(Watermark):
         paths: Not used.
         name: What it is called.
         key: The owner's secret.
-        threshold: The share of bits from which an owner claims a suspect; 148 of 256 has p < 0.01.
+        threshold: The share of bits from which an owner claims a suspect; None for what chance reaches with p < 0.01,
+            148 of 256.
         bits: Length of the message.
         layer: Which convolution, counted from 0; None for the middle one.
         weight: λ.
+
+    Raises:
+        UserError: There are too few bits for a threshold.
     """
 
     def __init__(
@@ -43,12 +50,13 @@ class Uchida(Watermark):
         *,
         name: str,
         key: Seed,
-        threshold: Share,
+        threshold: Share | None,
         bits: PositiveInt,
         layer: NonNegativeInt | None,
         weight: NonNegativeFloat,
     ) -> None:
-        super().__init__(task, paths, name=name, key=key, threshold=threshold)
+        claimed = claimed_from(bits, _LEVEL, "watermark.bits") if threshold is None else threshold
+        super().__init__(task, paths, name=name, key=key, threshold=claimed)
         self._bits = bits
         self._layer = layer
         self._weight = weight
