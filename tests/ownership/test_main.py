@@ -43,14 +43,16 @@ def test_a_copy_of_the_weights_is_detected(owned: Owned, tmp_path: Path, capsys:
     copy = saved(owned.fine_tuned().network, tmp_path / "copy.pt")
     said = told(
         capsys,
-        *(copy, "--mentor", str(owned.folder), "--keys", "39", "--points", "60"),
+        *(copy, "--mentor", str(owned.folder), "--keys", "99", "--points", "60"),
         *("--json", str(tmp_path / "found.json")),
     )
     assert "content: detected" in said
     assert "over the owner's threshold" in said
     by_key, by_data = json.loads((tmp_path / "found.json").read_text())
     assert by_key["word"] == "detected"
-    assert by_key["p_value"] == 1 / 41
+    as_good = 101 * by_key["p_value"]  # the copy itself, and what of 100 keys on a network without the mark
+    assert as_good == pytest.approx(round(as_good))
+    assert 1 <= as_good <= 5
     assert by_key["statistic"] == owned.evidence().score(owned.fine_tuned())
     assert all(gate["passed"] for gate in by_key["gates"])
     assert by_data["test"] == "dataset inference"
