@@ -45,14 +45,20 @@ def others(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_ranks_that_begin_alike_and_end_alike_pass(others: list[Any]) -> None:
     for rank in (Rank(0, 2), Rank(1, 2)):
         begin("job", 3, rank)
+    assert others == [("job", 3)] * 2
     others.clear()
     for rank in (Rank(0, 2), Rank(1, 2)):
         end(0.5, rank)
+    first, second = others
+    assert first == second
 
 
-def test_a_job_in_one_process_passes() -> None:
+def test_a_job_in_one_process_passes(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "last.ckpt"
+    checkpoint.touch()
     begin("job", 3)
-    end(0.5)
+    end(0.5, checkpoint=checkpoint)
+    assert checkpoint.exists()
 
 
 @pytest.mark.parametrize("other", [("another job", 3), ("job", 4)])

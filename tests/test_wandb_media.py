@@ -96,6 +96,7 @@ def test_the_checkpoint_is_an_artifact_when_asked_for(tmp_path: Path) -> None:
 
 def test_other_loggers_are_passed_over(tmp_path: Path) -> None:
     wandb_media.log([], make_result(), make_predictions(), None, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_whole_job_is_read_back_from_its_offline_run(cache: Path, tmp_path: Path) -> None:

@@ -26,3 +26,5 @@ def test_too_few_triggers_claim_nobody() -> None:
     with pytest.raises(UserError, match=r"watermark.bits=6 is too few"):
         claimed_from(6, 0.01, "watermark.bits")
     assert claimed_from(7, 0.01, "watermark.bits") == 1
+    with pytest.raises(UserError, match="too few"):
+        claimed_from(5, 1 / 32, "count")  # as often as that, not more seldom

@@ -40,7 +40,6 @@ def key_test(
         keys: How many others; with fewer than 18 nothing can be detected.
         references: How many networks without the mark; None for as many as are needed.
     """
-    assert owned.recorded is not None  # or there were no evidence
     score = evidence.score(suspect)
     if score is None:
         return Finding(evidence.scheme, None, "–", "–", None, [], "undefined", _OTHER_SHAPE)
@@ -52,16 +51,7 @@ def key_test(
     others = _other_keys(evidence, keys)
     null, beside = _of_chance(owned, evidence, suspect, others, references)
     p_value = key_p_value(score, null)
-    mentor_score, in_copy = evidence.score(owned.mentor) or 0.0, evidence.score(owned.fine_tuned()) or 0.0
-    found_in_copy = key_p_value(in_copy, null)
-    gates = [
-        Gate(_taken(owned.recorded["accuracy_lost"], mentor_score), mentor_score >= TOOK and owned.recorded["took"]),
-        close([owned.accuracy], [owned.accuracy_of(suspect)]),
-        Gate(
-            f"a fine-tuned copy of the mentor should be detected: it shows {in_copy:.1%}, p = {found_in_copy:.2g}",
-            found_in_copy <= LEVEL and in_copy >= evidence.threshold,
-        ),
-    ]
+    gates = _gates(owned, evidence, suspect, null)
     word, sentence = judged_alone(p_value if score >= evidence.threshold else 1.0, gates)
     what = "triggers" if isinstance(evidence, Triggers) else "bits"
     claim = "over" if score >= evidence.threshold else "below"
@@ -106,9 +96,23 @@ def _of_chance(
     return np.array(null, dtype=np.float64), np.array(beside, dtype=np.float64)
 
 
-def _taken(lost: float, score: float) -> str:
-    told = f"shows {score:.1%} of it and lost {100 * lost:.1f} points of accuracy to it"
-    return f"the mark should have taken: the mentor {told}"
+def _gates(owned: Owned, evidence: Evidence, suspect: Mentor, null: np.ndarray) -> list[Gate]:
+    assert owned.recorded is not None  # or there were no evidence
+    mentor_score, in_copy = evidence.score(owned.mentor) or 0.0, evidence.score(owned.fine_tuned()) or 0.0
+    found_in_copy = key_p_value(in_copy, null)
+    lost = 100 * owned.recorded["accuracy_lost"]
+    return [
+        Gate(
+            f"the mark should have taken: the mentor shows {mentor_score:.1%} of it and lost {lost:.1f} points of "
+            "accuracy to it",
+            mentor_score >= TOOK and owned.recorded["took"],
+        ),
+        close([owned.accuracy], [owned.accuracy_of(suspect)]),
+        Gate(
+            f"a fine-tuned copy of the mentor should be detected: it shows {in_copy:.1%}, p = {found_in_copy:.2g}",
+            found_in_copy <= LEVEL and in_copy >= evidence.threshold,
+        ),
+    ]
 
 
 def _other_keys(evidence: Evidence, count: int) -> list[int]:

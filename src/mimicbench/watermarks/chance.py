@@ -27,5 +27,7 @@ def claimed_from(size: int, level: float, what: str) -> float:
     while stats.binom.sf(right - 1, size, 0.5) >= level:  # where the quantile is hit exactly
         right += 1
     if right > size:
-        raise UserError(f"{what}={size} is too few: all of them may be right by chance; take more.")
+        raise UserError(
+            f"{what}={size} is too few: all of them may be right by chance; take more, or set watermark.threshold."
+        )
     return right / size

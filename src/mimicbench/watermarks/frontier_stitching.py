@@ -20,7 +20,7 @@ from mimicbench.watermarks.chance import claimed_from
 from mimicbench.watermarks.evidence import Triggers
 from mimicbench.watermarks.watermark import Added, Share, TunedMark
 
-_LEVEL = 0.05  # of θ
+_FALSE_CLAIMS = 0.05
 
 
 class FrontierStitching(TunedMark):
@@ -65,7 +65,7 @@ class FrontierStitching(TunedMark):
         max_epochs: PositiveInt,
         recipe: Recipe,
     ) -> None:
-        claimed = claimed_from(count, _LEVEL, "watermark.count") if threshold is None else threshold
+        claimed = claimed_from(count, _FALSE_CLAIMS, "watermark.count") if threshold is None else threshold
         super().__init__(task, paths, name=name, key=key, threshold=claimed)
         self._count = count
         self._times = times

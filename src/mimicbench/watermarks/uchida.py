@@ -17,7 +17,7 @@ from mimicbench.watermarks.chance import claimed_from
 from mimicbench.watermarks.evidence import Message, convolutions, readings
 from mimicbench.watermarks.watermark import Share, Watermark
 
-_LEVEL = 0.01  # of false claims
+_FALSE_CLAIMS = 0.01
 
 
 class Uchida(Watermark):
@@ -55,7 +55,7 @@ class Uchida(Watermark):
         layer: NonNegativeInt | None,
         weight: NonNegativeFloat,
     ) -> None:
-        claimed = claimed_from(bits, _LEVEL, "watermark.bits") if threshold is None else threshold
+        claimed = claimed_from(bits, _FALSE_CLAIMS, "watermark.bits") if threshold is None else threshold
         super().__init__(task, paths, name=name, key=key, threshold=claimed)
         self._bits = bits
         self._layer = layer
