@@ -115,16 +115,19 @@ def test_jobs_without_a_checkpoint_or_a_key_are_named_and_left_out(
     assert [one.keys for one in matrix.read(sweep)] == [[0, 2]]
 
 
-@pytest.mark.parametrize("count", [4, 3])
-def test_four_distilled_students_or_more_are_a_control_of_the_others(
-    count: int, marked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("count", "marked_too"), [(4, True), (3, True), (4, False)])
+def test_four_students_or_more_of_all_that_the_mentors_learned_from_are_a_control_of_the_others(
+    count: int, marked_too: bool, marked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep = tmp_path / "sweep"
     for arm in ("photos", "images"):
         shutil.copytree(marked, sweep / arm)
     for file in (sweep / "images").glob("*/result.json"):
         result = json.loads(file.read_text())
-        result["config"]["pool"]["name"], result["config"]["oracle"]["name"] = "training_images", "softmax"
+        config = result["config"]
+        config["pool"] = {"name": "training_images", "_target_": "mimicbench.pools.training_images.training_images"}
+        config["pool"] |= {"task": config["task"], "watermark": config["watermark"] if marked_too else None}
+        config["oracle"]["name"] = "softmax"
         file.write_text(json.dumps(result))
     for key in range(count, 4):
         shutil.rmtree(sweep / "images" / str(key))
@@ -133,11 +136,12 @@ def test_four_distilled_students_or_more_are_a_control_of_the_others(
     said = capsys.readouterr().err
     assert said.count("a further student of its key") == 1
     assert said.count("is no control yet: that takes 4 keys") == (count < 4)
+    control = count == 4 and marked_too  # images of the task alone are what students need not learn marks from
     distilled, others = sorted(matrix.read(sweep), key=lambda one: "softmax" not in one.arm)
     assert (sorted(distilled.keys), others.keys) == (list(range(count)), [0, 1, 2, 3])
-    assert others.distilled_scores == (distilled.scores if count == 4 else None)
+    assert others.distilled_scores == (distilled.scores if control else None)
     assert distilled.distilled_scores is None
-    assert any("own training images" in gate.name for gate in others.gates) == (count == 4)
+    assert any("own training images" in gate.name for gate in others.gates) == control
 
 
 def test_options_of_one_suspect_need_a_mentor(marked: Path, capsys: pytest.CaptureFixture[str]) -> None:

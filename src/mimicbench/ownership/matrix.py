@@ -32,8 +32,9 @@ class Matrix:
         mentor_accuracies: Of the K mentors, on the task's test images.
         student_accuracies: Of the K students.
         control_scores: As ``scores``, on fine-tuned copies of the mentors: the positive control.
-        distilled_scores: As ``scores``, on students that learned the mentors' own training images by their softmax: a
-            second positive control, with students as far from the mentors' weights; None where none were made.
+        distilled_scores: As ``scores``, on students that learned the mentors' own training images, marked ones too, by
+            their softmax: a second positive control, of students that start from weights of their own; None where none
+            were made.
     """
 
     scheme: str

@@ -17,7 +17,7 @@ from mimicbench.ownership.verdict import ENOUGH_TO_DETECT
 from mimicbench.report import table
 from mimicbench.watermarks.evidence import Evidence
 
-SEEDS = ("watermark.key", "mentor.seed")
+SEEDS = ("watermark.key", "pool.watermark.key", "mentor.seed")
 """Settings in which the students of one matrix differ, besides their own seed."""
 
 
@@ -26,7 +26,7 @@ def matrices(folder: Path, scratch: Path) -> list[Matrix]:
 
     Fine-tuned copies of the mentors are trained, once, and kept in the cache. Jobs that lack what they should have left
     are named and left out, as are further students of one key, and recipes with one key. Students that were distilled,
-    from the mentor's own training images and its softmax, have a matrix of their own, and are the second positive
+    from all that the mentor was trained on and its softmax, have a matrix of their own, and are the second positive
     control of all others of their scheme, once there are enough of them to be detected.
 
     Args:
@@ -92,7 +92,8 @@ def _firsts(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _is_distilled(job: _Scored) -> bool:
     config = job.owned.config
-    return (config.pool["name"], config.oracle["name"]) == ("training_images", "softmax")
+    its_own = config.pool["name"] == "training_images" and config.pool.get("watermark") == config.watermark
+    return its_own and config.oracle["name"] == "softmax"
 
 
 def _scored(rows: pd.DataFrame, scratch: Path) -> list[_Scored]:

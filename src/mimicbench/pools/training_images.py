@@ -1,24 +1,33 @@
 """The mentor's own training images, which an attacker hardly has."""
 
+import numpy as np
+
+from mimicbench.fingerprint import fingerprint
 from mimicbench.paths import Paths
 from mimicbench.pools.pool import Pool
 from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
+from mimicbench.watermarks import Watermark
 
 
-def training_images(paths: Paths, size: int, *, task: Component) -> Pool:
-    """All training images of a task, without their labels and without any mark.
+def training_images(paths: Paths, size: int, *, task: Component, watermark: Component | None) -> Pool:
+    """All that a mentor learns from, each image once and without a label: those of its task, and what its mark adds.
 
     With ``oracle=softmax`` a student learns from them as knowledge is distilled; a mark that is not found even there
-    is hard to find anywhere.
+    is hard to find anywhere. What ``frontier_stitching`` adds is made with the mentor itself, and is not among them.
 
     Args:
         paths: Where data sets and caches lie.
         size: Height and width of an image, in pixels; not used, for the task says it too.
         task: The task's configuration.
+        watermark: The mark's configuration; None for the images of the task alone.
 
     Returns:
-        uint8 [N, size, size, 3], in the order of the task.
+        uint8 [N, size, size, 3], in the order of the task, what the mark adds at the end.
     """
     named: Task = build("pool.task", task, paths)
-    return Pool(named.train.images, named.fingerprint)
+    mark: Watermark | None = build("pool.watermark", watermark, named, paths) if watermark is not None else None
+    added = None if mark is None else mark.added
+    if added is None:
+        return Pool(named.train.images, named.fingerprint)
+    return Pool(np.concatenate([named.train.images, added.images]), fingerprint(named.fingerprint, added.fingerprint))
