@@ -1,4 +1,5 @@
 import threading
+import weakref
 from time import sleep
 
 import pytest
@@ -26,6 +27,21 @@ def test_a_walk_goes_on_where_it_was_cut_off(taken: int, ahead: bool) -> None:
     assert torch.cat([*before, *after]).tolist() == list(range(22))
     assert second.state_dict() == {"taken": 4}
     assert len(list(second)) == 4  # the next walk is a whole one
+
+
+def test_a_chunk_that_was_learned_from_is_gone_before_the_next_is_made() -> None:
+    kept: list[weakref.ref[torch.Tensor]] = []
+
+    def make(start: int, stop: int) -> Samples:
+        assert all(images() is None for images in kept)
+        images, replies = numbers(start, stop)
+        kept.append(weakref.ref(images))
+        return images, replies
+
+    for chunk in Chunks(22, 7, make):
+        assert kept[-1]() is chunk[0]
+        del chunk
+    assert len(kept) == 4
 
 
 class Maker:

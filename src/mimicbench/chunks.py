@@ -62,11 +62,14 @@ class Chunks:
         parts = [(start, min(start + self._size, self._samples)) for start in starts]
         with closing(self._made(parts)) as chunks:
             for start, stop in parts:
-                since = perf_counter()
-                samples, self.counted = next(chunks)
-                self.waited += perf_counter() - since
-                self._taken += 1
-                yield *samples, stop - start
+                yield *self._next(chunks), stop - start  # held by no name here, or it would be while the next is made
+
+    def _next(self, chunks: Iterator[tuple[Samples, int]]) -> Samples:
+        since = perf_counter()
+        samples, self.counted = next(chunks)
+        self.waited += perf_counter() - since
+        self._taken += 1
+        return samples
 
     def _made(self, parts: Iterable[Part]) -> Generator[tuple[Samples, int], None, None]:
         """What is made of each, and what was counted then."""

@@ -46,7 +46,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         torch.nn.init.normal_(list(network.parameters())[-2], std=5)  # answers that differ
         torch.save(network.state_dict(), folder / "mentor.pt")
     return [
-        *(f"mentor.checkpoint={folder / 'mentor.pt'}", "mentor.network.width=0.1"),
+        *("mentor=vgg16_bn", f"mentor.checkpoint={folder / 'mentor.pt'}", "mentor.network.width=0.1"),
         *(f"paths.cache_dir={folder}", f"paths.data_dir={folder}", "trainer.accelerator=cpu"),
         "trainer.precision=32-true",
     ]
