@@ -29,7 +29,7 @@ def test_a_walk_goes_on_where_it_was_cut_off(taken: int, ahead: bool) -> None:
     assert len(list(second)) == 4  # the next walk is a whole one
 
 
-def test_a_chunk_that_was_learned_from_is_gone_before_the_next_is_made() -> None:
+def test_without_a_thread_ahead_a_chunk_is_gone_before_the_next_is_made() -> None:
     kept: list[weakref.ref[torch.Tensor]] = []
 
     def make(start: int, stop: int) -> Samples:

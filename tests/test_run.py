@@ -32,6 +32,7 @@ from tests.standins import FLOAT32, SpyMentor, make_task, spied
 
 CONF = Path(__file__).parents[1] / "conf"
 SHORT = (
+    "experiment=embedded_vgg16",
     *("mentor.network.width=0.1", "student.width=0.1", "mentor.max_epochs=1", "trainer.max_epochs=2"),
     *("pool.crops=300", "attack.samples_per_epoch=300", "attack.chunk_size=256"),
     *("trainer.accelerator=cpu", "trainer.precision=32-true"),

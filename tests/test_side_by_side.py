@@ -9,7 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 JOBS = 8
 JOB = (
-    *("debug=smoke", "mentor.network.width=0.1", "student.width=0.1", "pool.crops=300", "trainer.precision=32-true"),
+    *(
+        "experiment=embedded_vgg16",
+        "debug=smoke",
+        "mentor.network.width=0.1",
+        "student.width=0.1",
+        "pool.crops=300",
+        "trainer.precision=32-true",
+    ),
     *("attack.samples_per_epoch=256", "trainer.max_epochs=1", "callbacks.progress_bar.refresh_rate=0"),
 )
 SCRIPT = """

@@ -13,7 +13,12 @@ from mimicbench.hardware import cores
 from tests.test_train import ROOT, SHORT, result_of, train
 
 pytestmark = pytest.mark.skipif(cores() < 2, reason="needs two cores")
-JOB = (*SHORT, "attack.samples_per_epoch=304", "callbacks.progress_bar.refresh_rate=0")  # 304: a last batch of 48
+JOB = (
+    "experiment=embedded_vgg16",
+    *SHORT,
+    "attack.samples_per_epoch=304",
+    "callbacks.progress_bar.refresh_rate=0",
+)  # 304: a last batch of 48
 
 
 def weights_of(folder: Path) -> dict[str, torch.Tensor]:

@@ -87,5 +87,6 @@ class Chunks:
                 coming = thread.submit(made, part)
                 if there is not None:
                     yield there
+                    there = None
             if coming is not None:
                 yield coming.result()

@@ -5,7 +5,14 @@ import pytest
 
 from mimicbench.benchmarks import precision
 
-TINY = ["debug=smoke", "mentor.network.width=0.05", "student.width=0.05", "pool.crops=300", "trainer.max_epochs=1"]
+TINY = [
+    "experiment=embedded_vgg16",
+    "debug=smoke",
+    "mentor.network.width=0.05",
+    "student.width=0.05",
+    "pool.crops=300",
+    "trainer.max_epochs=1",
+]
 
 
 def test_one_mentor_is_asked_and_copied_in_both_arithmetics(

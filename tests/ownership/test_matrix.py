@@ -60,7 +60,7 @@ def test_each_gate_can_fail() -> None:
         (make_matrix(took=[True] * 5 + [False]), "it did not in 1"),
         (make_matrix(student_accuracies=[0.98] * 5 + [0.6]), "7.3 points below on average, 39.0 points below at worst"),
         (make_matrix(copies=0.1), "fine-tuned copies"),
-        (make_matrix(distilled_scores=make_matrix().scores), "students of the mentors' own training images should"),
+        (make_matrix(distilled_scores=make_matrix().scores), "students of all that the mentors were trained on should"),
         (make_matrix(distilled_scores=[[None] * 6] * 6), "the test is not defined on them"),
     ):
         assert [gate.passed for gate in failing.gates].count(False) == 1

@@ -68,7 +68,7 @@ def measurements() -> dict[str, tuple[ModuleType, list[str]]]:
             "throughput-0.25": (throughput, ["--width", "0.25"]),
             "throughput-1.0": (throughput, ["--width", "1.0", "--seconds", "20"]),
             "growth": (growth, []),
-            "precision": (precision, []),
+            "precision": (precision, ["--overrides", "experiment=embedded_vgg16"]),
             "peers-0.25": (peers, ["--width", "0.25"]),
             "peers-1.0": (peers, ["--width", "1.0"]),
         }
@@ -77,7 +77,7 @@ def measurements() -> dict[str, tuple[ModuleType, list[str]]]:
         "throughput-vgg16-compiled": (throughput, ["--network", "vgg16", "--step", "compiled"]),
         "throughput-vgg16_bn": (throughput, ["--network", "vgg16_bn"]),
         "growth": (growth, ["--width", "1.0", "--samples", "1000000", "--repeats", "5"]),
-        "precision": (precision, []),
+        "precision": (precision, ["--overrides", "experiment=embedded_vgg16"]),
         "peers": (peers, ["--width", "1.0"]),
     }
 

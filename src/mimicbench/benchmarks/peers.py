@@ -45,7 +45,9 @@ _MODULE = "mimicbench.benchmarks.peers"
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = command.parser(_MODULE, __doc__)
-    parser.add_argument("--experiment", default="embedded_vgg16", help="whose task, pool, mentor and recipe (%(default)s)")
+    parser.add_argument(
+        "--experiment", default="embedded_vgg16", help="whose task, pool, mentor and recipe (%(default)s)"
+    )
     parser.add_argument("--width", type=float, default=1.0, help="of the student (%(default)s)")
     parser.add_argument("--images", type=int, default=20_000, help="of the pool that are used (%(default)s)")
     parser.add_argument("--epochs", type=int, default=5)

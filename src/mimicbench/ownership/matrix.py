@@ -76,7 +76,7 @@ class Matrix:
             _detected("fine-tuned copies of the mentors", self.control_scores),
         ]
         if self.distilled_scores is not None:
-            gates.append(_detected("students of the mentors' own training images", self.distilled_scores))
+            gates.append(_detected("students of all that the mentors were trained on", self.distilled_scores))
         return gates
 
     @property

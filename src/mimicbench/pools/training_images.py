@@ -1,5 +1,7 @@
 """The mentor's own training images, which an attacker hardly has."""
 
+from hashlib import blake2b
+
 import numpy as np
 
 from mimicbench.fingerprint import fingerprint
@@ -7,14 +9,15 @@ from mimicbench.paths import Paths
 from mimicbench.pools.pool import Pool
 from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
-from mimicbench.watermarks import Watermark
+from mimicbench.watermarks import TunedMark, Watermark
 
 
-def training_images(paths: Paths, size: int, *, task: Component, watermark: Component | None) -> Pool:
+def training_images(paths: Paths, size: int, *, task: Component, watermark: Component | None = None) -> Pool:
     """All that a mentor learns from, each image once and without a label: those of its task, and what its mark adds.
 
-    With ``oracle=softmax`` a student learns from them as knowledge is distilled; a mark that is not found even there
-    is hard to find anywhere. What ``frontier_stitching`` adds is made with the mentor itself, and is not among them.
+    With ``oracle=softmax`` a student learns from them as knowledge is distilled; a mark that shows in answers and is
+    not found even there is hard to find anywhere. What ``frontier_stitching`` adds is made with the mentor itself, and
+    is not among them.
 
     Args:
         paths: Where data sets and caches lie.
@@ -27,7 +30,8 @@ def training_images(paths: Paths, size: int, *, task: Component, watermark: Comp
     """
     named: Task = build("pool.task", task, paths)
     mark: Watermark | None = build("pool.watermark", watermark, named, paths) if watermark is not None else None
-    added = None if mark is None else mark.added
+    added = None if mark is None or isinstance(mark, TunedMark) else mark.added
     if added is None:
         return Pool(named.train.images, named.fingerprint)
-    return Pool(np.concatenate([named.train.images, added.images]), fingerprint(named.fingerprint, added.fingerprint))
+    content = blake2b(np.ascontiguousarray(added.images).data, digest_size=16).hexdigest()
+    return Pool(np.concatenate([named.train.images, added.images]), fingerprint(named.fingerprint, content))

@@ -9,11 +9,11 @@ NOTE = (
     "mentors, which is the null. The excess is the difference of the two means, in points, with its one-sided upper "
     "95 % bound, the larger one of a bootstrap over keys and of a permutation test; p is that of a permutation of "
     "which student belongs to which key. Positive controls are the fine-tuned copies, and the distilled students, of "
-    "the mentors' own training images and softmax. Carriers are students that show at least what an owner claims a "
-    "copy for, and the largest share of such students that is compatible with it (95 %); claimed wrongly are pairs of "
-    "a key and another mentor's student that show as much. Each row is tested at 5 % by itself: of twenty without any "
-    "mark, one is detected. The paper claims that a student which learns from composites carries no watermark and no "
-    "backdoor (sections 2.3 and 2.4)."
+    "all that the mentors were trained on, marked images too, and their softmax. Carriers are students that show at "
+    "least what an owner claims a copy for, and the largest share of such students that is compatible with it (95 %); "
+    "claimed wrongly are pairs of a key and another mentor's student that show as much. Each row is tested at 5 % by "
+    "itself: of twenty without any mark, one is detected. The paper claims that a student which learns from "
+    "composites carries no watermark and no backdoor (sections 2.3 and 2.4)."
 )
 
 _CLAIM = "no mark"
