@@ -9,7 +9,7 @@ from torch import Tensor
 
 def answered_at_once(device: torch.device) -> int:
     """How many images a network should answer at a time: few enough for a CPU's caches, enough to fill a GPU."""
-    return 256 if device.type == "cpu" else 4096
+    return 128 if device.type == "cpu" else 4096
 
 
 class ResidentImages:
