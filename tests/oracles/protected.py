@@ -17,7 +17,13 @@ from tests.standins import FLOAT32, SpyMentor, make_task
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "oracle").glob("*.yaml"))
 CLASSES = 10
-SMALL = ("mentor.network.width=0.05", "mentor.max_epochs=1", "mentor.augment=null", "mentor.recipe.batch_size=8")
+SMALL = (
+    "experiment=embedded_vgg16",
+    "mentor.network.width=0.05",
+    "mentor.max_epochs=1",
+    "mentor.augment=null",
+    "mentor.recipe.batch_size=8",
+)
 
 
 def make_oracle(
