@@ -15,15 +15,12 @@ import torch
 from mimicbench.checkpoints import Checkpoints
 
 ROOT = Path(__file__).parents[1]
+SMALL = (
+    *("experiment=embedded_vgg16", "mentor.network.width=0.1", "student.width=0.1"),
+    *("debug=smoke", "pool.crops=300", "trainer.precision=32-true"),
+)
 JOB = (
-    *(
-        "experiment=embedded_vgg16",
-        "debug=smoke",
-        "mentor.network.width=0.1",
-        "student.width=0.1",
-        "pool.crops=300",
-        "trainer.precision=32-true",
-    ),
+    *SMALL,
     *("mentor.max_epochs=3", "attack.samples_per_epoch=1500", "trainer.max_epochs=10", "attack.recipe.dropout=0.3"),
     *("trainer.checkpoint_minutes=0.001", "mentor.checkpoint_minutes=0.001", "mentor.samples_per_epoch=null"),
     "callbacks.progress_bar.refresh_rate=0",

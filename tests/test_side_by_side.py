@@ -6,17 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.test_checkpoints import SMALL
+
 ROOT = Path(__file__).parents[1]
 JOBS = 8
 JOB = (
-    *(
-        "experiment=embedded_vgg16",
-        "debug=smoke",
-        "mentor.network.width=0.1",
-        "student.width=0.1",
-        "pool.crops=300",
-        "trainer.precision=32-true",
-    ),
+    *SMALL,
     *("attack.samples_per_epoch=256", "trainer.max_epochs=1", "callbacks.progress_bar.refresh_rate=0"),
 )
 SCRIPT = """

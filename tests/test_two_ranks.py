@@ -16,9 +16,9 @@ pytestmark = pytest.mark.skipif(cores() < 2, reason="needs two cores")
 JOB = (
     "experiment=embedded_vgg16",
     *SHORT,
-    "attack.samples_per_epoch=304",
+    "attack.samples_per_epoch=304",  # a last batch of 48
     "callbacks.progress_bar.refresh_rate=0",
-)  # 304: a last batch of 48
+)
 
 
 def weights_of(folder: Path) -> dict[str, torch.Tensor]:

@@ -87,6 +87,5 @@ class Chunks:
                 coming = thread.submit(made, part)
                 if there is not None:
                     yield there
-                    there = None
             if coming is not None:
                 yield coming.result()

@@ -14,8 +14,6 @@ from tests.making import make_paths
 CONF = Path(__file__).parents[2] / "conf"
 TASK = {"_target_": "mimicbench.tasks.digits.digits", "name": "digits", "size": 32}
 CONTENT = {"name": "content", "threshold": 0.5, "count": 20, "times": 3}
-
-
 UNMARKED = {"_target_": "mimicbench.watermarks.none.none", "name": "none"}
 WEIGHTS = {"_target_": "mimicbench.watermarks.uchida.Uchida", "name": "uchida", "key": 0, "threshold": None}
 WEIGHTS |= {"bits": 256, "layer": None, "weight": 0.01}

@@ -48,7 +48,13 @@ def test_triggers_are_labelled_images_of_the_tasks_kind(name: str, tmp_path: Pat
     assert added.targets.shape == (len(added.images), 4)
     assert added.targets.dtype == np.float32
     assert added.times >= 1
+    assert mark.images is added.images
     assert name in BACKDOORS or len(triggers.images) == 100
+
+
+@pytest.mark.parametrize("name", ["frontier_stitching", "uchida"])
+def test_marks_of_a_network_add_no_images_from_the_start(name: str, tmp_path: Path) -> None:
+    assert made(name, tmp_path).images is None
 
 
 @pytest.mark.parametrize("name", NAMES)

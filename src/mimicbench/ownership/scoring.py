@@ -15,7 +15,6 @@ from mimicbench.ownership.matrix import Matrix
 from mimicbench.ownership.owned import Owned
 from mimicbench.ownership.verdict import ENOUGH_TO_DETECT
 from mimicbench.report import table
-from mimicbench.watermarks import TunedMark
 from mimicbench.watermarks.evidence import Evidence
 
 SEEDS = ("watermark.key", "pool.watermark.key", "mentor.seed")
@@ -92,10 +91,10 @@ def _firsts(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_distilled(job: _Scored) -> bool:
+    """Whether its student had all that the mentor was trained on before it, the mark's images too, and its softmax."""
     config, mark = job.owned.config, job.owned.watermark
-    its_own = config.pool["name"] == "training_images" and config.pool.get("watermark") == config.watermark
-    among_them = mark is not None and not isinstance(mark, TunedMark) and mark.added is not None
-    return its_own and among_them and config.oracle["name"] == "softmax"
+    all_of_it = config.pool["name"] == "training_images" and config.pool.get("watermark") == config.watermark
+    return all_of_it and mark is not None and mark.images is not None and config.oracle["name"] == "softmax"
 
 
 def _scored(rows: pd.DataFrame, scratch: Path) -> list[_Scored]:

@@ -9,7 +9,7 @@ from mimicbench.paths import Paths
 from mimicbench.pools.pool import Pool
 from mimicbench.schema import Component, build
 from mimicbench.tasks import Task
-from mimicbench.watermarks import TunedMark, Watermark
+from mimicbench.watermarks import Watermark
 
 
 def training_images(paths: Paths, size: int, *, task: Component, watermark: Component | None = None) -> Pool:
@@ -30,8 +30,7 @@ def training_images(paths: Paths, size: int, *, task: Component, watermark: Comp
     """
     named: Task = build("pool.task", task, paths)
     mark: Watermark | None = build("pool.watermark", watermark, named, paths) if watermark is not None else None
-    added = None if mark is None or isinstance(mark, TunedMark) else mark.added
-    if added is None:
+    if mark is None or mark.images is None:
         return Pool(named.train.images, named.fingerprint)
-    content = blake2b(np.ascontiguousarray(added.images).data, digest_size=16).hexdigest()
-    return Pool(np.concatenate([named.train.images, added.images]), fingerprint(named.fingerprint, content))
+    content = blake2b(np.ascontiguousarray(mark.images).data, digest_size=16).hexdigest()
+    return Pool(np.concatenate([named.train.images, mark.images]), fingerprint(named.fingerprint, content))

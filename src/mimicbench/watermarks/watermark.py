@@ -68,6 +68,11 @@ class Watermark(ABC):
         """What the mentor learns besides its task, if anything."""
         return None
 
+    @property
+    def images(self) -> np.ndarray | None:
+        """Images that a mentor of this mark learns besides its task's from the start, uint8 [n, H, W, C], if any."""
+        return None if self.added is None else self.added.images
+
     def penalty(self, network: nn.Module) -> Tensor | None:
         """What is added to the mentor's loss, float [], if anything."""
         return None
@@ -142,6 +147,10 @@ class TunedMark(TriggerMark):
 
     max_epochs: int
     recipe: Recipe
+
+    @property
+    def images(self) -> None:
+        """None: there must be a mentor first."""
 
     @abstractmethod
     def meet(self, network: nn.Module, hardware: Hardware) -> None:
