@@ -139,7 +139,7 @@ def _take_turns(connection: Connection, folder: Path, images: int, width: float,
         return {}
 
     connection.recv()
-    chunk = 2048 if Hardware.choose("auto", "auto", "auto").device.type == "cpu" else 8192
+    chunk = 1024 if Hardware.choose("auto", "auto", "auto").device.type == "cpu" else 8192
     overrides = [
         f"paths.output_dir={folder}/{images}",
         f"paths.locks_dir={folder}/{images}",  # as if alone: while one works, the others wait
