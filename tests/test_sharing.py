@@ -167,7 +167,7 @@ def test_without_a_place_for_the_locks_all_cores_are_taken(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("device", "step", "known"), [("cpu", "eager", 1), ("cpu", "compiled", 0), ("cuda", "eager", 0)]
+    ("device", "step", "known"), [("cpu", "eager", 1), ("cpu", "compiled", 1), ("cuda", "eager", 0)]
 )
 def test_who_shares(device: str, step: Any, known: int, tmp_path: Path) -> None:
     job = SharedCores.of(Hardware(torch.device(device), "32-true", step), Paths(tmp_path, tmp_path, tmp_path, tmp_path))

@@ -47,12 +47,12 @@ class SharedCores(L.Callback):
     def of(cls, hardware: Hardware, paths: Paths, ranks: int = 1) -> "SharedCores":
         """For all jobs of this user that may run on the same cores, and the ranks of this one on this machine.
 
-        Jobs on a GPU need one thread, and a compiled step is compiled for its number of threads: they share nothing.
+        Jobs on a GPU need one thread: they share nothing.
         """
         allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         user = os.getuid() if hasattr(os, "getuid") else ""
         folder = paths.locks_dir or Path(tempfile.gettempdir()) / f"mimicbench-{user}"
-        alone = hardware.device.type != "cpu" or hardware.sgd_step == "compiled"
+        alone = hardware.device.type != "cpu"
         sharers = 1 if has_own_cores() else ranks
         return cls(folder / fingerprint(allowed), 1 if alone else min(torch.get_num_threads(), cores()), sharers)
 

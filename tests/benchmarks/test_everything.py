@@ -1,10 +1,15 @@
 import json
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from mimicbench.benchmarks import everything, throughput
+from mimicbench.benchmarks.origin import origin
 from mimicbench.errors import UserError
+from mimicbench.results import versions
 
 TINY = ["--width", "0.05", "--chunk", "256", "--seconds", "0.01", "--repeats", "1", "--bare-steps", "eager"]
 
@@ -26,12 +31,32 @@ def test_it_goes_on_where_it_was_cut_off(
     printed = capfd.readouterr().out
     assert "would take 17 minutes" in printed  # of the file that was there
     assert "bad" not in printed
-    report["versions"]["torch"] = "1.0"
-    file.write_text(json.dumps(report))
-    everything.main(["--folder", str(tmp_path / "new"), "--only", "good"])
-    assert "would take 17 minutes" not in capfd.readouterr().out  # measured anew
     with pytest.raises(SystemExit, match="--only god is none of good, bad"):
         everything.main(["--only", "god"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"versions": versions() | {"torch": "1.0"}},
+        {"code": {"commit": "0" * 40, "dirty": False}},
+        {"processor": "another"},
+        {"arguments": ["--width", "1.0"]},
+    ],
+)
+def test_what_was_measured_otherwise_is_measured_anew(
+    other: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, measure = tmp_path / "good.json", Mock()
+    monkeypatch.setattr(everything, "measurements", lambda: {"good": (throughput, TINY)})
+    monkeypatch.setattr(throughput, "show", Mock())
+    monkeypatch.setattr(everything, "subprocess", Mock(run=measure))
+    same = origin() | {"arguments": [*TINY, "--json", str(file)]}
+    for report, times in ((same, 0), (same | other, 1)):
+        file.write_text(json.dumps(report | {"figures": {"T5": [1.0]}, "network": "vgg16", "width": 1.0}))
+        with suppress(SystemExit):  # the mock measures nothing
+            everything.main(["--folder", str(tmp_path)])
+        assert measure.call_count == times
 
 
 def test_the_options_planned_are_those_that_the_modules_take(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +66,7 @@ def test_the_options_planned_are_those_that_the_modules_take(monkeypatch: pytest
     for gpu in (False, True):
         monkeypatch.setattr("torch.cuda.is_available", lambda gpu=gpu: gpu)
         monkeypatch.setattr("torch.cuda.current_device", lambda: 0)
+        monkeypatch.setattr("torch.cuda.get_device_name", lambda *_: "a GPU")
         monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: True)
         for module, flags in everything.measurements().values():
             for name in {"measure", "_in_turns"} & set(vars(module)):

@@ -15,18 +15,22 @@ def test_jobs_of_all_pools_take_turns_and_have_all_cores_in_theirs(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     file = tmp_path / "growth.json"
-    options = ["--pools", "2048", "4096", "--width", "0.05", "--samples", "2048", "--repeats", "2"]
-    growth.main([*options, "--folder", str(tmp_path), "--json", str(file)])
+    options = ["--pools", "2048", "40960", "--width", "0.05", "--samples", "2048", "--repeats", "2"]
+    growth.main([*options, "--chunk", "1024", "--folder", str(tmp_path), "--json", str(file)])
     report = json.loads(file.read_text())
-    assert list(report["pools"]) == ["2048", "4096"]
+    assert list(report["pools"]) == ["2048", "40960"]
+    assert report["chunk"] == 1024
     assert "shared with other jobs" not in report["device"]
     for images, measured in report["pools"].items():
         assert len(measured["samples/s"]) == 2
         assert 0 < max(measured["samples/s"]) < measured["composites/s"]
-        assert measured["of it pool, GB"] == pytest.approx(int(images) * 3072 / 1e9, rel=0.5)
+        assert 0 < measured["of it pool, GB"] < int(images) * 3072 / 1e9 * 1.1
+        assert measured["beside it, GB"] == pytest.approx(measured["peak memory, GB"] - measured["of it pool, GB"])
         assert 0.1 < measured["peak memory, GB"] < 20
         assert 0 < measured["start-up, s"] < 60
-    assert "4,096" in capsys.readouterr().out
+    small, large = report["pools"].values()
+    assert large["beside it, GB"] - small["beside it, GB"] < 0.06  # a copy of the pool would be 0.13
+    assert "40,960" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [file]  # the pools are gone
 
 
@@ -45,8 +49,8 @@ def test_a_job_has_ended_before_the_next_has_its_last_turn(tmp_path: Path, monke
 
 def test_a_sample_is_timed_beside_the_first_pools_in_the_same_turn(capsys: pytest.CaptureFixture[str]) -> None:
     pools = {"1000": {"samples/s": [100.0, 50.0, 80.0]}, "2000": {"samples/s": [80.0, 50.0, 160.0]}}
-    growth.show({"device": "CPU", "precision": "32-true", "width": 1.0, "pools": pools})
-    assert "1.00 (0.50 to 1.25)" in capsys.readouterr().out
+    growth.show({"device": "CPU", "precision": "32-true", "width": 1.0, "chunk": 2048, "pools": pools})
+    assert "1.000 (0.500 to 1.250)" in capsys.readouterr().out
 
 
 def test_a_job_that_is_refused_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

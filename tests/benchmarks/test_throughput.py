@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -31,6 +32,22 @@ def test_the_ratios_are_those_of_their_definitions(report) -> None:  # type: ign
         assert figures["R_a"][i] == pytest.approx(figures["T5"][i] / ceiling)
         assert figures["R_b"][i] == pytest.approx(figures["T5"][i] * report["operations a sample"] / 1e12)
     assert sorted(figures[t2])[1] == max(sorted(figures[name])[1] for name in ("T2 32", "T2 128", "T2 512"))
+
+
+def test_a_compiled_job_is_measured_beside_compiled_and_eager_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mimicbench.hardware.has_compiler", lambda: True)
+    compile_ = Mock()  # a real one takes minutes; test_run has one
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_)
+    file = tmp_path / "throughput.json"
+    compiled = ["--bare-steps", "eager", "compiled", "--step", "compiled", "--repeats", "1"]
+    throughput.main([*SMALL[:-2], *compiled, "--json", str(file)])
+    report = json.loads(file.read_text())
+    assert {"T1 eager", "T1 compiled", "T2 compiled", "T5"} < set(report["figures"])
+    assert report["sgd_step"] == "compiled"
+    assert set(report["seconds to prepare"]) == {"eager", "compiled"}
+    assert compile_.call_count >= 4  # T1, T2, and the mentor and the student of T5
 
 
 def test_the_operations_are_those_of_vgg16(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mimicbench.benchmarks.origin import origin, told
 from mimicbench.errors import UserError
 from mimicbench.files import atomic, require_writable
 
@@ -24,16 +25,27 @@ def parser(module: str, about: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def carry_out(measure: Callable[[], Report], show: Callable[[Report], None], file: Path) -> None:
-    """Measure, write the report, and show it; a user's mistake is one sentence and an exit with 1."""
+def carry_out(
+    measure: Callable[[], Report], show: Callable[[Report], None], file: Path, arguments: list[str] | None
+) -> None:
+    """Measure, write the report, and show it; a user's mistake is one sentence and an exit with 1.
+
+    Args:
+        measure: Returns what it measured; to that come the ``arguments`` and the :func:`origin`.
+        show: Prints a report.
+        file: Where it is written.
+        arguments: Of the command line; None for this process's.
+    """
+    begun_at = origin()  # before the code can change
     try:
         require_writable(file.parent, "--json")
-        report = measure()
+        report = {"arguments": sys.argv[1:] if arguments is None else arguments, **measure(), **begun_at}
     except UserError as error:
         sys.exit(str(error))
     with atomic(file) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n")
     show(report)
+    print(told(report))
     print(f"{file} holds the same, and every repeat.")
 
 

@@ -1,8 +1,8 @@
 """All benchmarks of a machine, unattended: ``python -m mimicbench.benchmarks.everything``.
 
-Each leaves its JSON file in a folder. What is there already is not measured again, so that a command that was cut off
-goes on when it is repeated; give each machine a folder of its own. At the end come all the tables, and how long the
-paper's 100 million samples would take.
+Each leaves its JSON file in a folder. What is there already, of the same commit, machine and options, is not measured
+again, so that a command that was cut off goes on when it is repeated; what is not committed it does not see. At the end
+come all the tables, and how long the paper's 100 million samples would take.
 """
 
 import argparse
@@ -14,9 +14,9 @@ from pathlib import Path
 from types import ModuleType
 
 from mimicbench.benchmarks import command, growth, peers, precision, throughput
+from mimicbench.benchmarks.origin import origin, told
 from mimicbench.files import require_writable
 from mimicbench.hardware import Hardware
-from mimicbench.results import versions
 
 _PAPERS_SAMPLES = 100 * 1_000_000
 
@@ -34,18 +34,19 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"--only {unknown[0]} is none of {', '.join(plan)}.")
     plan = {name: plan[name] for name in options.only or plan}
     require_writable(options.folder, "--folder")
-    for name, (module, flags) in plan.items():
-        if _report(options.folder, name) is None:
+    given = {name: [*flags, "--json", str(options.folder / f"{name}.json")] for name, (_, flags) in plan.items()}
+    for name, (module, _) in plan.items():
+        if _report(options.folder, name, given[name]) is None:
             print(f"--- {name}", flush=True)
-            file = options.folder / f"{name}.json"
-            subprocess.run([sys.executable, "-m", module.__name__, *flags, "--json", str(file)], check=False)
+            subprocess.run([sys.executable, "-m", module.__name__, *given[name]], check=False)
     failed = []
     for name, (module, _) in plan.items():
-        report = _report(options.folder, name)
+        report = _report(options.folder, name, given[name])
         if report is None:
             failed.append(name)
             continue
         module.show(report)
+        print(told(report))
         if module is throughput:
             minutes = _PAPERS_SAMPLES / statistics.median(report["figures"]["T5"]) / 60
             network = "{network} at width {width}".format(**report)
@@ -54,11 +55,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"Failed: {', '.join(failed)}; what was printed above says why.")
 
 
-def _report(folder: Path, name: str) -> command.Report | None:
-    """What was measured, if it was, with these versions."""
+def _report(folder: Path, name: str, arguments: list[str]) -> command.Report | None:
+    """What was measured, if it was: by this code, on this machine, with these arguments."""
     file = folder / f"{name}.json"
-    report: command.Report | None = json.loads(file.read_text()) if file.exists() else None
-    return report if report and report["versions"].items() >= versions().items() else None
+    report: command.Report = json.loads(file.read_text()) if file.exists() else {}
+    return report if report.items() >= ({"arguments": arguments} | origin()).items() else None
 
 
 def measurements() -> dict[str, tuple[ModuleType, list[str]]]:

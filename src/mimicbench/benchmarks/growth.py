@@ -3,8 +3,8 @@
 One job for each pool, each in a process of its own, with the pool decoded already. They live side by side and take
 turns, an epoch each, so that all see the same machine: training samples a second, and the time of a sample by that of
 the first pool's in the same turn. Once for each job: seconds from the configuration to the first answered chunk;
-composites generated a second, without the mentor; and the most memory that the process ever held, of which the pool is
-a part as far as its pages were read.
+composites generated a second, without the mentor; and the most memory that the process ever held, how much of it is
+the pool's, whose pages count once they were read, and how much is not.
 """
 
 import argparse
@@ -28,7 +28,6 @@ from mimicbench.benchmarks.turns import Turns, seconds_of, wait
 from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware
 from mimicbench.job import assemble
-from mimicbench.results import versions
 from mimicbench.schema import build
 
 
@@ -37,11 +36,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = command.parser("mimicbench.benchmarks.growth", __doc__)
     parser.add_argument("--pools", type=int, nargs="+", default=[10_000, 100_000, 1_280_000], help="images in a pool")
     parser.add_argument("--width", type=float, default=0.25, help="factor on the network's channels (%(default)s)")
+    parser.add_argument("--chunk", type=int, help="images asked at once (2048 on a CPU, 8192 on a GPU)")
     parser.add_argument("--samples", type=int, default=4096, help="in a turn (%(default)s)")
     parser.add_argument("--repeats", type=int, default=30, help="turns of each pool (%(default)s)")
     parser.add_argument("--folder", type=Path, help="for the pools; 4 GB for 1,280,000 images (a temporary one)")
     options = parser.parse_args(arguments)
-    command.carry_out(lambda: measure(options), show, options.json)
+    command.carry_out(lambda: measure(options), show, options.json, arguments)
 
 
 def measure(options: argparse.Namespace) -> command.Report:
@@ -65,14 +65,14 @@ def measure(options: argparse.Namespace) -> command.Report:
             for job in jobs.values():
                 job.turn()
         measured = {str(images): job.last_turn() for images, job in jobs.items()}
-    ran, *_ = [{name: one.pop(name) for name in ("device", "precision")} for one in measured.values()]
-    return {"pools": measured, "samples a turn": options.samples, **ran, "width": options.width, "versions": versions()}
+    ran, *_ = [{name: one.pop(name) for name in ("device", "precision", "chunk")} for one in measured.values()]
+    return {"pools": measured, "samples a turn": options.samples, **ran, "width": options.width}
 
 
 def show(report: command.Report) -> None:
     """Print the figures; of those of the turns, the medians with their ranges."""
     first = next(iter(report["pools"].values()))
-    title = "{device}, {precision}, width {width}".format(**report)
+    title = "width {width}, chunk {chunk}; {device}, {precision}".format(**report)
     table = Table("pool", "time of a sample", *first, box=box.SIMPLE, title=title)
     for images, measured in report["pools"].items():
         relative = [one / other for one, other in zip(first["samples/s"], measured["samples/s"], strict=True)]
@@ -83,7 +83,7 @@ def show(report: command.Report) -> None:
 
 def _figure(value: float | list[float]) -> str:
     values = value if isinstance(value, list) else [value]
-    form = "{:,.0f}" if min(values) > 100 else "{:.2f}"
+    form = "{:,.0f}" if min(values) > 100 else "{:.3f}"
     median, lowest, highest = (form.format(summary(values)) for summary in (statistics.median, min, max))
     return f"{median} ({lowest} to {highest})" if isinstance(value, list) else median
 
@@ -95,7 +95,7 @@ class _Job:
         processes = multiprocessing.get_context("spawn")  # a fork would begin with what this process holds
         self._images = images
         self._connection, self._others_end = processes.Pipe()
-        work = (self._others_end, folder, images, options.width, options.samples, options.repeats)
+        work = (self._others_end, folder, images, options)
         self._process = processes.Process(target=_work, args=work, daemon=True)
 
     def __enter__(self) -> Self:
@@ -123,14 +123,14 @@ class _Job:
         return measured
 
 
-def _work(connection: Connection, folder: Path, images: int, width: float, samples: int, repeats: int) -> None:
+def _work(connection: Connection, folder: Path, images: int, options: argparse.Namespace) -> None:
     try:
-        _take_turns(connection, folder, images, width, samples, repeats)
+        _take_turns(connection, folder, images, options)
     except UserError as error:
         sys.exit(str(error))
 
 
-def _take_turns(connection: Connection, folder: Path, images: int, width: float, samples: int, repeats: int) -> None:
+def _take_turns(connection: Connection, folder: Path, images: int, options: argparse.Namespace) -> None:
     """One job on a pool that lies decoded in ``folder``, in this process: it warms up in its first turn."""
 
     def next_turn() -> dict[str, float]:
@@ -139,14 +139,14 @@ def _take_turns(connection: Connection, folder: Path, images: int, width: float,
         return {}
 
     connection.recv()
-    chunk = 1024 if Hardware.choose("auto", "auto", "auto").device.type == "cpu" else 8192
+    chunk = options.chunk or (2048 if Hardware.choose("auto", "auto", "auto").device.type == "cpu" else 8192)
     overrides = [
         f"paths.output_dir={folder}/{images}",
         f"paths.locks_dir={folder}/{images}",  # as if alone: while one works, the others wait
-        f"student.width={width}",
+        f"student.width={options.width}",
         f"attack.chunk_size={chunk}",
-        f"attack.samples_per_epoch={samples}",
-        f"trainer.max_epochs={1 + repeats}",
+        f"attack.samples_per_epoch={options.samples}",
+        f"trainer.max_epochs={1 + options.repeats}",
         "callbacks.progress_bar.refresh_rate=0",
     ]
     config = synthetic.configuration(folder, overrides, images)
@@ -158,20 +158,24 @@ def _take_turns(connection: Connection, folder: Path, images: int, width: float,
     turns = Turns(next_turn)
     job.trainer.callbacks.insert(0, turns)  # type: ignore[attr-defined]
     job.trainer.fit(job.student, datamodule=job.attack)
-    memory = {**peak(), "of it pool, GB": mapped("random-")}
+    memory = peak()
+    of_pool = mapped("random-")
     next_turn()
     attack = synthetic.instantly_answered(config)
 
     def generate() -> None:
-        for start in range(0, samples, attack.chunk_size):
-            attack.chunk(0, start, min(start + attack.chunk_size, samples))
+        for start in range(0, options.samples, chunk):
+            attack.chunk(0, start, min(start + chunk, options.samples))
 
     connection.send(
         {
-            "samples/s": [samples / second for second in turns.seconds],
-            "composites/s": samples / seconds_of(generate),
+            "samples/s": [options.samples / second for second in turns.seconds],
+            "composites/s": options.samples / seconds_of(generate),
             "start-up, s": start_up,
             **memory,
+            "of it pool, GB": of_pool,
+            "beside it, GB": memory["peak memory, GB"] - of_pool,
+            "chunk": chunk,
             "device": job.device,
             "precision": job.hardware.precision,
         }

@@ -32,7 +32,7 @@ from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware
 from mimicbench.job import Job, assemble
 from mimicbench.mentors import Mentor
-from mimicbench.results import versions
+from mimicbench.resident import answered_at_once
 from mimicbench.schema import Config, check
 
 _OURS = {"mimicbench standard": "standard", "mimicbench composite": "composite"}
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=20_000, help="of the pool that are used (%(default)s)")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument(
-        "--peer-rate", type=float, default=0.01, help="ART's learning rate; it has no schedule (%(default)s)"
+        "--peer-rate", type=float, default=0.01, help="ART's learning rate, constant as it ships (%(default)s)"
     )
     parser.add_argument("--contenders", nargs="+", choices=_CONTENDERS, default=_CONTENDERS, metavar="NAME")
     parser.add_argument("--repeats", type=int, default=3, help="of each contender, in turns (%(default)s)")
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.alone is None:
         given = sys.argv[1:] if arguments is None else arguments
-        command.carry_out(lambda: _in_turns(options, given), show, options.json)
+        command.carry_out(lambda: _in_turns(options, given), show, options.json, arguments)
     else:
         print(json.dumps(measure(options.alone, options)))
 
@@ -156,7 +156,10 @@ def _art(job: Job, attack: str, tuned: bool, options: argparse.Namespace) -> tup
     thief = PyTorchClassifier(model, optimizer=optimizer, device_type=device, **common)
     victim.predict = asked = _Timed(victim.predict)
     images = job.attack.pool.images[: options.images].transpose(0, 3, 1, 2).astype(np.float32) / 255
-    sizes = {"batch_size_fit": recipe.batch_size, "batch_size_query": 256 if tuned else recipe.batch_size}
+    sizes = {
+        "batch_size_fit": recipe.batch_size,
+        "batch_size_query": answered_at_once(hardware.device) if tuned else recipe.batch_size,
+    }
     copying = getattr(extraction, attack)(victim, nb_epochs=options.epochs, nb_stolen=len(images), **sizes)
     start = perf_counter()
     copying.extract(images, thieved_classifier=thief)
@@ -233,7 +236,7 @@ def _judged(network: nn.Module, job: Job) -> dict[str, float]:
 
 
 def _in_turns(options: argparse.Namespace, arguments: list[str]) -> command.Report:
-    packages = versions() | _version_of_art(options.contenders)
+    art = _version_of_art(options.contenders)
     with tempfile.TemporaryDirectory(prefix="mimicbench-") as folder:
         job = assemble(_configuration(options.contenders[0], options, folder))  # trains the mentor, decodes the pool
     if len(job.attack.pool) < options.images:
@@ -248,15 +251,15 @@ def _in_turns(options: argparse.Namespace, arguments: list[str]) -> command.Repo
         "device": job.hardware.name,
         "precision": job.hardware.precision,
         **{name: getattr(options, name) for name in ("experiment", "width", "images", "epochs", "peer_rate")},
-        "versions": packages,
+        "ART": art,
     }
 
 
-def _version_of_art(contenders: list[str]) -> dict[str, str]:
+def _version_of_art(contenders: list[str]) -> str | None:
     if not any(contender.startswith("ART") for contender in contenders):
-        return {}
+        return None
     try:
-        return {"adversarial-robustness-toolbox": version("adversarial-robustness-toolbox")}
+        return version("adversarial-robustness-toolbox")
     except PackageNotFoundError:
         raise UserError("ART is missing; pip install -e '.[bench]' installs it.") from None
 

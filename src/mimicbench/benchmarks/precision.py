@@ -22,7 +22,6 @@ from mimicbench.benchmarks import command
 from mimicbench.configuration import composed
 from mimicbench.hardware import Hardware, limit_threads
 from mimicbench.resident import ResidentImages
-from mimicbench.results import versions
 from mimicbench.run import run
 from mimicbench.schema import Config, build, check
 from mimicbench.tasks import Task
@@ -41,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.alone:
         print(json.dumps(_copied(options.overrides)))
     else:
-        command.carry_out(lambda: measure(options), show, options.json)
+        command.carry_out(lambda: measure(options), show, options.json, arguments)
 
 
 def measure(options: argparse.Namespace) -> command.Report:
@@ -69,7 +68,6 @@ def measure(options: argparse.Namespace) -> command.Report:
         "copies": copies,
         "overrides": options.overrides,
         "device": hardware.name,
-        "versions": versions(),
     }
 
 

@@ -6,8 +6,10 @@ In one process, in turns, so that all figures see the same machine, in samples a
 - T2, the mentor alone;
 - T3, the generation of composites alone: random draws, gathering, blending;
 - T4, a plain loop of the three;
-- T5, the job itself: Lightning's Trainer with the logging and the checkpoints of ``train.py``; only the evaluation
-  after each epoch is left out.
+- T5, the job itself: Lightning's Trainer with the logging, the checkpoints and the ledger of ``train.py``. Left out
+  are the evaluation after each epoch and what is done once a job.
+
+Each part does its work once for warm-up, and the job an epoch as long as a repeat.
 
 ``R_a = T5 / C_a``, with ``C_a = 1 / (1 / T1 + 1 / T2)``, says what everything but training and asking costs.
 ``R_b = T5 × (operations a sample) / (the device's peak)`` says how much of the device is used at all.
@@ -39,8 +41,8 @@ from mimicbench.errors import UserError
 from mimicbench.hardware import Hardware, has_compiler
 from mimicbench.job import Job, assemble
 from mimicbench.mentors.folding import folded
+from mimicbench.oracles.ledger import LEDGER, Ledger
 from mimicbench.resident import answered_at_once
-from mimicbench.results import versions
 from mimicbench.schema import Config, build
 
 _PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
@@ -63,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=10, help="that each measurement should take (%(default)s)")
     parser.add_argument("--peak", type=float, help="of the device, in TFLOP/s, for R_b (known for some GPUs)")
     options = parser.parse_args(arguments)
-    command.carry_out(lambda: measure(options), show, options.json)
+    command.carry_out(lambda: measure(options), show, options.json, arguments)
 
 
 def measure(options: argparse.Namespace) -> command.Report:
@@ -100,6 +102,7 @@ def measure(options: argparse.Namespace) -> command.Report:
         samples["T5"] = samples["T4"]
         length = [f"attack.samples_per_epoch={samples['T5']}", f"trainer.max_epochs={1 + options.repeats}"]
         job = assemble(synthetic.configuration(Path(folder), [*overrides, *length]))
+        job.oracle.ledger = Ledger(Path(folder) / LEDGER, job.checkpoints.job)
         turns = Turns(lambda: {part.name: seconds_of(part.work, repeats[part.name]) for part in parts})
         job.trainer.callbacks.insert(0, turns)  # type: ignore[attr-defined]
         job.trainer.fit(job.student, datamodule=job.attack)
@@ -124,7 +127,6 @@ def measure(options: argparse.Namespace) -> command.Report:
         "sgd_step": job.hardware.sgd_step,
         **{name: getattr(options, name) for name in ("network", "width", "batch")},
         "chunk": chunk,
-        "versions": versions(),
     }
 
 
@@ -142,7 +144,9 @@ def show(report: command.Report) -> None:
         table.add_row(name, *(form.format(summary(values)) for summary in (statistics.median, min, max)))
     Console(width=100).print(table)
     ceiling = " and ".join(report["C_a of"])
-    print(f"{len(report['figures']['T5'])} repeats. C_a is made of {ceiling}; R_a = T5 / C_a.")
+    repeats, steps = len(report["figures"]["T5"]), report["samples a repeat"]["T5"] // report["batch"]
+    print(f"{repeats} repeats; of T5 {steps:,} SGD steps each, after as many that warm up.")
+    print(f"C_a is made of {ceiling}; R_a = T5 / C_a.")
 
 
 @dataclass(frozen=True)
