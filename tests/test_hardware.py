@@ -91,6 +91,23 @@ def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
         Hardware.choose("cpu", "auto", "compiled")
 
 
+def test_a_compiled_network_is_compiled_for_more_shapes_than_pytorch_allows_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compile_, sizes = nn.Module.compile, []
+
+    def note(graph: nn.Module, examples: list[torch.Tensor]) -> nn.Module:
+        sizes.append([len(one) for one in examples if one.dim() == 2][-1])
+        return graph
+
+    monkeypatch.setattr(nn.Module, "compile", lambda self, **given: compile_(self, backend=note, **given))
+    monkeypatch.setattr(torch._dynamo.config, "cache_size_limit", 8)
+    network = Hardware(torch.device("cpu"), "32-true", "compiled").fast(nn.Sequential(nn.Linear(7, 5)))
+    for size in range(10, 30):
+        network(torch.rand(size, 7))
+    assert sizes == list(range(10, 30))
+
+
 @pytest.mark.skipif(not has_compiler(), reason="needs a C++ compiler")
 def test_a_compiled_network_keeps_its_names_and_learns_the_same() -> None:
     torch.manual_seed(0)

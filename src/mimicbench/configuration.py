@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mimicbench.errors import UserError
 
-_CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 def composed(overrides: list[str]) -> dict[str, Any]:
@@ -19,10 +19,10 @@ def composed(overrides: list[str]) -> dict[str, Any]:
     Raises:
         UserError: There are no ``conf/`` groups beside the code, or an override names nothing in them.
     """
-    if not _CONF.is_dir():
-        raise UserError(f"{_CONF} is missing; install mimicbench from a checkout, with pip install -e .")
+    if not CONF.is_dir():
+        raise UserError(f"{CONF} is missing; install mimicbench from a checkout, with pip install -e .")
     try:
-        with initialize_config_dir(str(_CONF), version_base="1.3"):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
             plain: Any = OmegaConf.to_container(compose("train", overrides), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(" ".join(str(error).partition("Config search path")[0].split())) from None

@@ -47,7 +47,7 @@ class Hardware:
 
         A CPU without AVX512-BF16 or AMX emulates bfloat16, slower than float32 (pytorch issue 118499). SGD steps are
         captured on a GPU and eager on a CPU, where launches cost little and compiled steps were between
-        8 % slower and 3 % faster. Ranks that train together take eager steps, for they must meet in each.
+        a tenth slower and 3 % faster. Ranks that train together take eager steps, for they must meet in each.
 
         Args:
             accelerator: As configured.
@@ -110,8 +110,10 @@ class Hardware:
         """The network as it runs fastest here: channels last in memory, and compiled if so chosen."""
         network = network.to(memory_format=torch.channels_last)
         if self.sgd_step == "compiled":
-            # In place, so that names of weights stay; and for any number of threads, so that jobs may share cores.
-            network.compile(dynamic=False, options={"cpp.dynamic_threads": True})
+            network.compile(dynamic=False)  # in place, so that names of weights stay
+            # It is traced anew for each shape, mode and number of threads, which jobs that share cores change; beyond
+            # the limit, eight by default, it would be eager, with nothing but a warning.
+            torch._dynamo.config.cache_size_limit = 64
         return network
 
     @property

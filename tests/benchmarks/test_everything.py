@@ -39,8 +39,9 @@ def test_it_goes_on_where_it_was_cut_off(
     "other",
     [
         {"versions": versions() | {"torch": "1.0"}},
-        {"code": {"commit": "0" * 40, "dirty": False}},
-        {"processor": "another"},
+        {"content": "0" * 16},
+        {"content": None},
+        {"machine": {"processor": "another"}},
         {"arguments": ["--width", "1.0"]},
     ],
 )
@@ -51,7 +52,7 @@ def test_what_was_measured_otherwise_is_measured_anew(
     monkeypatch.setattr(everything, "measurements", lambda: {"good": (throughput, TINY)})
     monkeypatch.setattr(throughput, "show", Mock())
     monkeypatch.setattr(everything, "subprocess", Mock(run=measure))
-    same = origin() | {"arguments": [*TINY, "--json", str(file)]}
+    same = origin() | {"arguments": TINY, "code": {"commit": None, "dirty": None}, "device": "CPU"}
     for report, times in ((same, 0), (same | other, 1)):
         file.write_text(json.dumps(report | {"figures": {"T5": [1.0]}, "network": "vgg16", "width": 1.0}))
         with suppress(SystemExit):  # the mock measures nothing

@@ -49,14 +49,34 @@ def test_a_job_has_ended_before_the_next_has_its_last_turn(tmp_path: Path, monke
 
 def test_a_sample_is_timed_beside_the_first_pools_in_the_same_turn(capsys: pytest.CaptureFixture[str]) -> None:
     pools = {"1000": {"samples/s": [100.0, 50.0, 80.0]}, "2000": {"samples/s": [80.0, 50.0, 160.0]}}
-    growth.show({"device": "CPU", "precision": "32-true", "width": 1.0, "chunk": 2048, "pools": pools})
+    growth.show(
+        {"device": "CPU", "precision": "32-true", "network": "vgg16", "width": 1.0, "chunk": 2048, "pools": pools}
+    )
     assert "1.000 (0.500 to 1.250)" in capsys.readouterr().out
 
 
 def test_a_job_that_is_refused_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    options = ["--pools", "1", "--folder", str(tmp_path), "--json", str(tmp_path / "growth.json")]
-    with pytest.raises(SystemExit, match=r"The job on a pool of 1 failed; see above\."):
+    options = ["--pools", "300", "--chunk", "100", "--folder", str(tmp_path), "--json", str(tmp_path / "growth.json")]
+    with pytest.raises(SystemExit, match=r"The job on a pool of 300 failed; see above\."):
         growth.main(options)
     words = capfd.readouterr().err
-    assert "The pool holds 1 images, fewer than attack.chunk_size" in words
+    assert "attack.chunk_size=100 is no multiple of attack.recipe.batch_size=128" in words
     assert "Traceback" not in words
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--pools", "9999", "300"], r"--chunk 2048: the smallest of --pools holds 300 images\."),
+        (["--folder", "{file}/below"], "--folder"),
+        (["--json", "{folder}"], "--json .* is a folder"),
+    ],
+)
+def test_a_mistake_is_found_before_a_pool_is_made(
+    options: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match=sentence):
+        growth.main([one.format(file=tmp_path / "file", folder=tmp_path) for one in options])

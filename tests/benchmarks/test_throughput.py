@@ -41,13 +41,12 @@ def test_a_compiled_job_is_measured_beside_compiled_and_eager_steps(
     compile_ = Mock()  # a real one takes minutes; test_run has one
     monkeypatch.setattr(torch.nn.Module, "compile", compile_)
     file = tmp_path / "throughput.json"
-    compiled = ["--bare-steps", "eager", "compiled", "--step", "compiled", "--repeats", "1"]
-    throughput.main([*SMALL[:-2], *compiled, "--json", str(file)])
+    throughput.main([*SMALL, "--step", "compiled", "--repeats", "1", "--json", str(file)])
     report = json.loads(file.read_text())
     assert {"T1 eager", "T1 compiled", "T2 compiled", "T5"} < set(report["figures"])
     assert report["sgd_step"] == "compiled"
     assert set(report["seconds to prepare"]) == {"eager", "compiled"}
-    assert compile_.call_count >= 4  # T1, T2, and the mentor and the student of T5
+    assert compile_.call_count == 2 + 3 * 2  # T1 and T2; mentor and student of three jobs: for parts, of T3, of T5
 
 
 def test_the_operations_are_those_of_vgg16(tmp_path: Path) -> None:
@@ -66,3 +65,9 @@ def test_a_step_that_the_device_lacks_is_refused(tmp_path: Path) -> None:
         pytest.skip("there is a GPU")
     with pytest.raises(SystemExit, match="captured needs a GPU"):
         throughput.main(["--bare-steps", "captured", "--json", str(tmp_path / "out.json")])
+
+
+def test_compiled_steps_need_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throughput, "has_compiler", lambda: False)
+    with pytest.raises(SystemExit, match=r"--bare-steps compiled needs a C\+\+ compiler"):
+        throughput.main(["--bare-steps", "compiled", "--json", str(tmp_path / "out.json")])

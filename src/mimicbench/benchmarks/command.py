@@ -11,6 +11,7 @@ from typing import Any
 from mimicbench.benchmarks.origin import origin, told
 from mimicbench.errors import UserError
 from mimicbench.files import atomic, require_writable
+from mimicbench.results import code
 
 Report = dict[str, Any]
 """What a benchmark's JSON file holds."""
@@ -31,22 +32,47 @@ def carry_out(
     """Measure, write the report, and show it; a user's mistake is one sentence and an exit with 1.
 
     Args:
-        measure: Returns what it measured; to that come the ``arguments`` and the :func:`origin`.
+        measure: Returns what it measured; to that come the ``arguments`` but ``--json``, and the :func:`origin`.
         show: Prints a report.
         file: Where it is written.
         arguments: Of the command line; None for this process's.
     """
-    begun_at = origin()  # before the code can change
+    given = sys.argv[1:] if arguments is None else arguments
+    source = {"arguments": without_file(given), "code": code(), **origin()}
     try:
         require_writable(file.parent, "--json")
-        report = {"arguments": sys.argv[1:] if arguments is None else arguments, **measure(), **begun_at}
+        if file.is_dir():
+            raise UserError(f"--json {file} is a folder.")
+        report = measure() | source
     except UserError as error:
         sys.exit(str(error))
+    if origin()["content"] != source["content"]:  # parts are processes of their own, which read the code anew
+        report["content"] = None
+        print("The code was changed meanwhile: some of this may have been measured with one, some with the other.")
     with atomic(file) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n")
     show(report)
     print(told(report))
     print(f"{file} holds the same, and every repeat.")
+
+
+def without_file(arguments: list[str]) -> list[str]:
+    """Arguments without ``--json`` and what follows it: the same measurement may lie in any file."""
+    kept, following = [], iter(arguments)
+    for one in following:
+        if one == "--json":
+            next(following, None)
+        elif not one.startswith("--json="):
+            kept.append(one)
+    return kept
+
+
+def at_least_one(text: str) -> int:
+    """The type of an option that counts something."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
 
 
 def in_own_process(module: str, options: list[str]) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """All benchmarks of a machine, unattended: ``python -m mimicbench.benchmarks.everything``.
 
-Each leaves its JSON file in a folder. What is there already, of the same commit, machine and options, is not measured
-again, so that a command that was cut off goes on when it is repeated; what is not committed it does not see. At the end
-come all the tables, and how long the paper's 100 million samples would take.
+Each leaves its JSON file in a folder. What is there already, of the same code, machine and options, is not measured
+again, so that a command that was cut off goes on when it is repeated. At the end come all the tables, and how long the
+paper's 100 million samples would take.
 """
 
 import argparse
@@ -34,17 +34,19 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"--only {unknown[0]} is none of {', '.join(plan)}.")
     plan = {name: plan[name] for name in options.only or plan}
     require_writable(options.folder, "--folder")
-    given = {name: [*flags, "--json", str(options.folder / f"{name}.json")] for name, (_, flags) in plan.items()}
-    for name, (module, _) in plan.items():
-        if _report(options.folder, name, given[name]) is None:
-            print(f"--- {name}", flush=True)
-            subprocess.run([sys.executable, "-m", module.__name__, *given[name]], check=False)
+    source = origin()
     failed = []
+    for name, (module, flags) in plan.items():
+        file = options.folder / f"{name}.json"
+        if not _reported(file).items() >= (source | {"arguments": flags}).items():
+            print(f"--- {name}", flush=True)
+            command_line = [sys.executable, "-m", module.__name__, *flags, "--json", str(file)]
+            if subprocess.run(command_line, check=False).returncode:
+                failed.append(name)
     for name, (module, _) in plan.items():
-        report = _report(options.folder, name, given[name])
-        if report is None:
-            failed.append(name)
+        if name in failed:
             continue
+        report = _reported(options.folder / f"{name}.json")
         module.show(report)
         print(told(report))
         if module is throughput:
@@ -55,11 +57,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"Failed: {', '.join(failed)}; what was printed above says why.")
 
 
-def _report(folder: Path, name: str, arguments: list[str]) -> command.Report | None:
-    """What was measured, if it was: by this code, on this machine, with these arguments."""
-    file = folder / f"{name}.json"
+def _reported(file: Path) -> command.Report:
+    """What was measured; nothing if nothing was."""
     report: command.Report = json.loads(file.read_text()) if file.exists() else {}
-    return report if report.items() >= ({"arguments": arguments} | origin()).items() else None
+    return report
 
 
 def measurements() -> dict[str, tuple[ModuleType, list[str]]]:

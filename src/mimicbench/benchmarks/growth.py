@@ -2,9 +2,9 @@
 
 One job for each pool, each in a process of its own, with the pool decoded already. They live side by side and take
 turns, an epoch each, so that all see the same machine: training samples a second, and the time of a sample by that of
-the first pool's in the same turn. Once for each job: seconds from the configuration to the first answered chunk;
-composites generated a second, without the mentor; and the most memory that the process ever held, how much of it is
-the pool's, whose pages count once they were read, and how much is not.
+the first pool's in the same turn. Once for each job: seconds from the configuration to the first answered chunk, the
+mentor's answers to 1,000 test images included; composites generated a second, without the mentor; and the most memory
+that the process ever held, how much of the pool it has read by the end, and the difference.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
+import torch
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -26,7 +27,7 @@ from mimicbench.benchmarks import command, synthetic
 from mimicbench.benchmarks.memory import mapped, peak
 from mimicbench.benchmarks.turns import Turns, seconds_of, wait
 from mimicbench.errors import UserError
-from mimicbench.hardware import Hardware
+from mimicbench.files import require_writable
 from mimicbench.job import assemble
 from mimicbench.schema import build
 
@@ -34,11 +35,15 @@ from mimicbench.schema import build
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = command.parser("mimicbench.benchmarks.growth", __doc__)
-    parser.add_argument("--pools", type=int, nargs="+", default=[10_000, 100_000, 1_280_000], help="images in a pool")
+    parser.add_argument(
+        "--pools", type=command.at_least_one, nargs="+", default=[10_000, 100_000, 1_280_000], help="images in a pool"
+    )
     parser.add_argument("--width", type=float, default=0.25, help="factor on the network's channels (%(default)s)")
-    parser.add_argument("--chunk", type=int, help="images asked at once (2048 on a CPU, 8192 on a GPU)")
-    parser.add_argument("--samples", type=int, default=4096, help="in a turn (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=30, help="turns of each pool (%(default)s)")
+    parser.add_argument(
+        "--chunk", type=command.at_least_one, help="images asked at once (2048 on a CPU, 8192 on a GPU)"
+    )
+    parser.add_argument("--samples", type=command.at_least_one, default=4096, help="in a turn (%(default)s)")
+    parser.add_argument("--repeats", type=command.at_least_one, default=30, help="turns of each pool (%(default)s)")
     parser.add_argument("--folder", type=Path, help="for the pools; 4 GB for 1,280,000 images (a temporary one)")
     options = parser.parse_args(arguments)
     command.carry_out(lambda: measure(options), show, options.json, arguments)
@@ -56,6 +61,11 @@ def measure(options: argparse.Namespace) -> command.Report:
     Raises:
         UserError: A job failed; its own words are on the terminal.
     """
+    options.chunk = options.chunk or (8192 if torch.cuda.is_available() else 2048)
+    if options.chunk > min(options.pools):
+        raise UserError(f"--chunk {options.chunk}: the smallest of --pools holds {min(options.pools)} images.")
+    if options.folder:
+        require_writable(options.folder, "--folder")
     with tempfile.TemporaryDirectory(prefix="mimicbench-", dir=options.folder) as folder, ExitStack() as stack:
         for images in options.pools:
             config = synthetic.configuration(Path(folder), [], images)
@@ -65,14 +75,15 @@ def measure(options: argparse.Namespace) -> command.Report:
             for job in jobs.values():
                 job.turn()
         measured = {str(images): job.last_turn() for images, job in jobs.items()}
-    ran, *_ = [{name: one.pop(name) for name in ("device", "precision", "chunk")} for one in measured.values()]
-    return {"pools": measured, "samples a turn": options.samples, **ran, "width": options.width}
+    ran, *_ = [{name: one.pop(name) for name in ("network", "device", "precision")} for one in measured.values()]
+    chosen = {name: getattr(options, name) for name in ("width", "chunk", "samples")}
+    return {"pools": measured, **ran, **chosen}
 
 
 def show(report: command.Report) -> None:
     """Print the figures; of those of the turns, the medians with their ranges."""
     first = next(iter(report["pools"].values()))
-    title = "width {width}, chunk {chunk}; {device}, {precision}".format(**report)
+    title = "{network}, width {width}, chunk {chunk}; {device}, {precision}".format(**report)
     table = Table("pool", "time of a sample", *first, box=box.SIMPLE, title=title)
     for images, measured in report["pools"].items():
         relative = [one / other for one, other in zip(first["samples/s"], measured["samples/s"], strict=True)]
@@ -139,12 +150,11 @@ def _take_turns(connection: Connection, folder: Path, images: int, options: argp
         return {}
 
     connection.recv()
-    chunk = options.chunk or (2048 if Hardware.choose("auto", "auto", "auto").device.type == "cpu" else 8192)
     overrides = [
         f"paths.output_dir={folder}/{images}",
         f"paths.locks_dir={folder}/{images}",  # as if alone: while one works, the others wait
         f"student.width={options.width}",
-        f"attack.chunk_size={chunk}",
+        f"attack.chunk_size={options.chunk}",
         f"attack.samples_per_epoch={options.samples}",
         f"trainer.max_epochs={1 + options.repeats}",
         "callbacks.progress_bar.refresh_rate=0",
@@ -159,13 +169,13 @@ def _take_turns(connection: Connection, folder: Path, images: int, options: argp
     job.trainer.callbacks.insert(0, turns)  # type: ignore[attr-defined]
     job.trainer.fit(job.student, datamodule=job.attack)
     memory = peak()
-    of_pool = mapped("random-")
+    memory |= _split(memory["peak memory, GB"], mapped(folder))
     next_turn()
     attack = synthetic.instantly_answered(config)
 
     def generate() -> None:
-        for start in range(0, options.samples, chunk):
-            attack.chunk(0, start, min(start + chunk, options.samples))
+        for start in range(0, options.samples, options.chunk):
+            attack.chunk(0, start, min(start + options.chunk, options.samples))
 
     connection.send(
         {
@@ -173,13 +183,15 @@ def _take_turns(connection: Connection, folder: Path, images: int, options: argp
             "composites/s": options.samples / seconds_of(generate),
             "start-up, s": start_up,
             **memory,
-            "of it pool, GB": of_pool,
-            "beside it, GB": memory["peak memory, GB"] - of_pool,
-            "chunk": chunk,
+            "network": config.student["name"],
             "device": job.device,
             "precision": job.hardware.precision,
         }
     )
+
+
+def _split(peak_memory: float, of_pool: float | None) -> dict[str, float]:
+    return {} if of_pool is None else {"of it pool, GB": of_pool, "beside it, GB": peak_memory - of_pool}
 
 
 if __name__ == "__main__":

@@ -21,8 +21,14 @@ def peak() -> dict[str, float]:
     return found
 
 
-def mapped(name: str) -> float:
-    """How much of the files whose path holds ``name`` is in this process's memory now, in GB; Linux only."""
-    maps = Path("/proc/self/smaps").read_text()
-    sizes = re.findall(rf"^[0-9a-f]+-.*{re.escape(name)}.*\n(?:.*\n)*?Rss:\s+(\d+) kB", maps, re.MULTILINE)
+def mapped(folder: Path) -> float | None:
+    """How much of the files below a folder this process has in its memory now, in GB; ``None`` but on Linux."""
+    maps = Path("/proc/self/smaps")
+    if not maps.exists():
+        return None
+    sizes = re.findall(
+        rf"^[0-9a-f]+-.* {re.escape(str(folder.resolve()))}/.*\n(?:.*\n)*?Rss:\s+(\d+) kB",
+        maps.read_text(),
+        re.MULTILINE,
+    )
     return sum(map(int, sizes)) * 1024 / 1e9

@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
@@ -50,12 +50,14 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--width", type=float, default=1.0, help="of the student (%(default)s)")
     parser.add_argument("--images", type=int, default=20_000, help="of the pool that are used (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=command.at_least_one, default=5)
     parser.add_argument(
         "--peer-rate", type=float, default=0.01, help="ART's learning rate, constant as it ships (%(default)s)"
     )
     parser.add_argument("--contenders", nargs="+", choices=_CONTENDERS, default=_CONTENDERS, metavar="NAME")
-    parser.add_argument("--repeats", type=int, default=3, help="of each contender, in turns (%(default)s)")
+    parser.add_argument(
+        "--repeats", type=command.at_least_one, default=3, help="of each contender, in turns (%(default)s)"
+    )
     parser.add_argument("--alone", choices=_CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.alone is None:
@@ -236,7 +238,7 @@ def _judged(network: nn.Module, job: Job) -> dict[str, float]:
 
 
 def _in_turns(options: argparse.Namespace, arguments: list[str]) -> command.Report:
-    art = _version_of_art(options.contenders)
+    _require_art(options.contenders)
     with tempfile.TemporaryDirectory(prefix="mimicbench-") as folder:
         job = assemble(_configuration(options.contenders[0], options, folder))  # trains the mentor, decodes the pool
     if len(job.attack.pool) < options.images:
@@ -251,17 +253,12 @@ def _in_turns(options: argparse.Namespace, arguments: list[str]) -> command.Repo
         "device": job.hardware.name,
         "precision": job.hardware.precision,
         **{name: getattr(options, name) for name in ("experiment", "width", "images", "epochs", "peer_rate")},
-        "ART": art,
     }
 
 
-def _version_of_art(contenders: list[str]) -> str | None:
-    if not any(contender.startswith("ART") for contender in contenders):
-        return None
-    try:
-        return version("adversarial-robustness-toolbox")
-    except PackageNotFoundError:
-        raise UserError("ART is missing; pip install -e '.[bench]' installs it.") from None
+def _require_art(contenders: list[str]) -> None:
+    if any(contender.startswith("ART") for contender in contenders) and find_spec("art") is None:
+        raise UserError("ART is missing; pip install -e '.[bench]' installs it.")
 
 
 if __name__ == "__main__":

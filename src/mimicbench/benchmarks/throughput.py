@@ -55,13 +55,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--network", choices=["vgg16", "vgg16_bn"], default="vgg16_bn")
     parser.add_argument("--width", type=float, default=1.0, help="factor on the network's channels (%(default)s)")
     parser.add_argument("--batch", type=int, default=128, help="samples in an SGD step (%(default)s)")
-    parser.add_argument("--chunk", type=int, help="images asked at once (2048 on a CPU, 8192 on a GPU)")
+    parser.add_argument(
+        "--chunk", type=command.at_least_one, help="images asked at once (2048 on a CPU, 8192 on a GPU)"
+    )
     parser.add_argument("--precision", choices=["auto", "32-true", "bf16-mixed"], default="auto")
     parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto")
     parser.add_argument("--step", choices=["auto", "eager", "captured", "compiled"], default="auto", help="of the job")
     kinds = ["eager", "captured", "compiled"]
     parser.add_argument("--bare-steps", nargs="+", choices=kinds, help="to try for T1 (all that the device has)")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=command.at_least_one, default=5)
     parser.add_argument("--seconds", type=float, default=10, help="that each measurement should take (%(default)s)")
     parser.add_argument("--peak", type=float, help="of the device, in TFLOP/s, for R_b (known for some GPUs)")
     options = parser.parse_args(arguments)
@@ -84,6 +86,8 @@ def measure(options: argparse.Namespace) -> command.Report:
     chunk = options.chunk or (8192 if on_gpu else 2048)
     if "captured" in (options.bare_steps or ()) and not on_gpu:
         raise UserError("--bare-steps captured needs a GPU.")
+    if "compiled" in (options.bare_steps or ()) and not has_compiler():
+        raise UserError("--bare-steps compiled needs a C++ compiler, such as g++.")
     torch.backends.cudnn.benchmark = on_gpu  # as conf/trainer has it
     overrides = [
         f"student={options.network}",
@@ -147,6 +151,8 @@ def show(report: command.Report) -> None:
     repeats, steps = len(report["figures"]["T5"]), report["samples a repeat"]["T5"] // report["batch"]
     print(f"{repeats} repeats; of T5 {steps:,} SGD steps each, after as many that warm up.")
     print(f"C_a is made of {ceiling}; R_a = T5 / C_a.")
+    if "R_b" not in report["figures"]:
+        print("R_b needs the device's --peak, which is known for some GPUs in bfloat16 only.")
 
 
 @dataclass(frozen=True)
@@ -177,7 +183,7 @@ def _parts(job: Job, modes: list[Any]) -> tuple[list[_Part], dict[str, float]]:
     usual = answered_at_once(hardware.device)
     for size in (usual // 4, usual, usual * 4):
         parts.append(_Part(f"T2 {size}", partial(_answer, answering, hardware, images.split(size)), chunk))
-    if "compiled" in modes:
+    if "compiled" in steps:
         compiled = replace(hardware, sgd_step="compiled").fast(copy.deepcopy(answering))
         parts.append(_Part("T2 compiled", partial(_answer, compiled, hardware, images.split(usual)), chunk))
 
