@@ -18,7 +18,6 @@ from torch import Tensor
 from mimicbench import job
 from mimicbench import run as module
 from mimicbench.errors import UserError
-from mimicbench.hardware import has_compiler
 from mimicbench.mentors import Mentor, NetworkMentor, model_file
 from mimicbench.oracles.label import Label
 from mimicbench.oracles.owner import Owner
@@ -228,19 +227,6 @@ def test_a_job_that_has_ended_is_not_trained_again(cache: Path, tmp_path: Path) 
     other = measured("seed=1")  # another job in the same folder
     assert other["seed"] == 1
     assert other["queries"]["repeated"] == 0
-
-
-@pytest.mark.skipif(not has_compiler(), reason="needs a C++ compiler")
-def test_compiled_steps_make_the_student_of_eager_ones(cache: Path, tmp_path: Path) -> None:
-    small = ("mentor=lenet5", "student=lenet5", "student.width=0.5", "mentor.network.width=0.5")
-    eager, compiled = (
-        started(cache, tmp_path / mode, *small, f"trainer.sgd_step={mode}") for mode in ("eager", "compiled")
-    )
-    assert (compiled.sgd_steps, compiled.queries) == (eager.sgd_steps, eager.queries) == (6, eager.queries)
-    first, second = (
-        torch.load(tmp_path / mode / "last.ckpt", weights_only=True)["state_dict"] for mode in ("eager", "compiled")
-    )
-    torch.testing.assert_close(second, first, rtol=1e-3, atol=1e-4)
 
 
 def test_a_finished_job_keeps_its_result_when_weights_and_biases_fails(

@@ -84,10 +84,7 @@ def measure(options: argparse.Namespace) -> command.Report:
     """
     on_gpu = options.device == "gpu" or (options.device == "auto" and torch.cuda.is_available())
     chunk = options.chunk or (8192 if on_gpu else 2048)
-    if "captured" in (options.bare_steps or ()) and not on_gpu:
-        raise UserError("--bare-steps captured needs a GPU.")
-    if "compiled" in (options.bare_steps or ()) and not has_compiler():
-        raise UserError("--bare-steps compiled needs a C++ compiler, such as g++.")
+    _require_possible(options.bare_steps or [], on_gpu)
     torch.backends.cudnn.benchmark = on_gpu  # as conf/trainer has it
     overrides = [
         f"student={options.network}",
@@ -132,6 +129,13 @@ def measure(options: argparse.Namespace) -> command.Report:
         **{name: getattr(options, name) for name in ("network", "width", "batch")},
         "chunk": chunk,
     }
+
+
+def _require_possible(bare_steps: list[str], on_gpu: bool) -> None:
+    if "captured" in bare_steps and not on_gpu:
+        raise UserError("--bare-steps captured needs a GPU.")
+    if "compiled" in bare_steps and not has_compiler():
+        raise UserError("--bare-steps compiled needs a C++ compiler, such as g++.")
 
 
 def _best(figures: dict[str, list[float]], kind: str) -> str:
