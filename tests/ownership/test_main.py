@@ -1,7 +1,9 @@
 """The commands, on real jobs of a small size."""
 
+import copy
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from mimicbench.mentors import NetworkMentor
 from mimicbench.ownership import matrix
 from mimicbench.ownership.__main__ import main
 from mimicbench.ownership.owned import Owned
@@ -40,10 +43,10 @@ def refused(*arguments: str) -> str:
 
 
 def test_a_copy_of_the_weights_is_detected(owned: Owned, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    copy = saved(owned.fine_tuned().network, tmp_path / "copy.pt")
+    found = saved(owned.fine_tuned().network, tmp_path / "copy.pt")
     said = told(
         capsys,
-        *(copy, "--mentor", str(owned.folder), "--keys", "99", "--points", "60"),
+        *(found, "--mentor", str(owned.folder), "--keys", "99", "--points", "60"),
         *("--json", str(tmp_path / "found.json")),
     )
     assert "content: detected" in said
@@ -57,6 +60,22 @@ def test_a_copy_of_the_weights_is_detected(owned: Owned, tmp_path: Path, capsys:
     assert all(gate["passed"] for gate in by_key["gates"])
     assert by_data["test"] == "dataset inference"
     assert 0 <= by_data["p_value"] <= 1
+
+
+def test_a_fine_tuned_copy_does_not_depend_on_what_was_drawn_before_it(owned: Owned, tmp_path: Path) -> None:
+    network = copy.deepcopy(owned.mentor.network)
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.5
+
+    def fine_tuned(seed: int) -> str:
+        (cache := tmp_path / str(seed)).mkdir()
+        config = owned.config.model_copy(update={"paths": replace(owned.paths, cache_dir=cache)})
+        given = replace(owned, config=config, mentor=NetworkMentor(network, owned.task.classes, owned.hardware))
+        torch.manual_seed(seed)
+        return given.fine_tuned().fingerprint
+
+    assert fine_tuned(1) == fine_tuned(2)
 
 
 def test_a_student_that_is_no_good_copy_leaves_it_open(owned: Owned, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,6 +147,7 @@ def test_four_students_or_more_of_all_that_the_mentors_learned_from_are_a_contro
         config["pool"] = {"name": "training_images", "_target_": "mimicbench.pools.training_images.training_images"}
         config["pool"] |= {"task": config["task"], "watermark": config["watermark"] if marked_too else None}
         config["oracle"]["name"] = "softmax"
+        config["attack"] = {**config["attack"], "name": "standard", "use": "reply"}
         result["seed"] = config["seed"] = 7  # keys are not the students' seeds
         file.write_text(json.dumps(result))
     for key in range(count, 4):
@@ -171,6 +191,14 @@ def test_a_folder_without_marks_has_nothing_to_score(tmp_path: Path) -> None:
 
 def test_only_a_finished_jobs_mentor_can_be_owned(tmp_path: Path) -> None:
     assert "is not the folder of a finished job" in refused(str(tmp_path / "a.ckpt"), "--mentor", str(tmp_path))
+
+
+def test_a_mark_of_which_a_job_tells_too_little_is_refused(owned: Owned, tmp_path: Path) -> None:
+    result = json.loads((owned.folder / "result.json").read_text())
+    del result["watermark"]["took"]
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    said = refused(str(owned.folder / "last.ckpt"), "--mentor", str(tmp_path))
+    assert said == f"{tmp_path}/result.json says nothing of watermark.took; run the job again in an empty folder."
 
 
 def test_a_key_file_must_be_the_mentors_own(owned: Owned, marked: Path, tmp_path: Path) -> None:

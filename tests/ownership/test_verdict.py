@@ -51,6 +51,14 @@ def test_a_poor_student_is_no_obstacle_to_detection_but_to_absence() -> None:
     assert judged(quiet(20), 0.5, PASSED, [each_close([0.99] * 20, [0.95] * 20)]).word == "absent"
 
 
+def test_five_points_are_not_more_than_five() -> None:
+    """Of all accuracies on 1,000 images: differences of such numbers are rounded both ways."""
+    mentors = np.arange(51, 1001) / 1000
+    assert all(close([one], [round(one - 0.05, 3)]).passed for one in mentors)
+    assert not any(close([one], [round(one - 0.051, 3)]).passed for one in mentors)
+    assert each_close(mentors, (mentors - 0.05).round(3)).passed
+
+
 def test_few_or_scattered_scores_are_not_detected_and_no_more() -> None:
     scattered = np.random.default_rng(1).random((5, 5))
     assert judged(scattered, 2.0, PASSED).sentence == "5 keys: not detected"

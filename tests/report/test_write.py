@@ -12,8 +12,10 @@ import PIL.Image
 import pytest
 
 from mimicbench.errors import UserError
+from mimicbench.ownership import matrix
 from mimicbench.report.__main__ import main
 from mimicbench.report.write import write
+from tests.ownership.test_matrix import make_matrix
 from tests.report.made import begin, make_job, make_sweep
 from tests.test_results import KNOWN
 
@@ -54,6 +56,16 @@ def test_figures_lie_beside_the_page_as_png_and_svg_and_tables_as_csv(report: Pa
             assert image.width > 600
             assert image.info["Description"]
     assert {file.stem for file in folder.glob("*.csv")} == {"table4", "protections", "jobs", "commands"}
+
+
+def test_a_sweep_that_was_scored_for_marks_shows_them(tmp_path: Path) -> None:
+    folder = make_sweep(tmp_path)
+    matrix.write([make_matrix(own=0.9)], folder)
+    said = Page(write(folder)).text
+    assert "Do students carry the marks of their mentors?" in said
+    assert pd.read_csv(folder / "report" / "marks.csv", dtype=str)["Verdict"].tolist() == ["detected"]
+    assert (folder / "report" / "marks.png").stat().st_size
+    assert "Do students carry marks?" in said
 
 
 def test_table_4_has_the_papers_values_beside_ours(report: Path) -> None:

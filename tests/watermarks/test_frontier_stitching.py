@@ -99,6 +99,25 @@ def test_a_mentor_learns_them_in_a_second_training(tmp_path: Path) -> None:
     assert unmarked < 0.7
 
 
+def test_a_second_training_is_the_same_after_a_cached_first_and_has_its_own_dropout(tmp_path: Path) -> None:
+    own: dict[str, Any] = {"seed": 0, "max_epochs": 1, "samples_per_epoch": None, "augment": None}
+    own |= {"network": {"_target_": "mimicbench.networks.vgg.VGG16", "width": 0.1, "batch_norm": True}}
+    own |= {"recipe": make_recipe(batch_size=16, dropout=0.3), "checkpoint": None, "checkpoint_minutes": 5.0}
+
+    def fingerprint(folder: Path, dropout: float, *, first_is_cached: bool) -> str:
+        folder.mkdir()
+        paths = make_paths(folder)
+        if first_is_cached:
+            trained(TASK, paths, FLOAT32, **own)
+        one = mark(folder, epsilon=0.3, count=2)
+        one.recipe, one.max_epochs = make_recipe(batch_size=16, dropout=dropout), 1
+        return trained(TASK, paths, FLOAT32, one, **own).fingerprint
+
+    both = fingerprint(tmp_path / "both", 0.5, first_is_cached=False)
+    assert fingerprint(tmp_path / "second", 0.5, first_is_cached=True) == both
+    assert fingerprint(tmp_path / "none", 0.0, first_is_cached=False) != both
+
+
 def test_the_threshold_is_the_owners_or_the_sources(tmp_path: Path) -> None:
     assert mark(tmp_path, threshold=0.7).threshold == 0.7
     assert mark(tmp_path, count=100, threshold=None).threshold == 59 / 100

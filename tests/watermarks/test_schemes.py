@@ -24,6 +24,7 @@ from tests.standins import CPU, FLOAT32, SpyMentor, make_recipe, make_task
 CONF = Path(__file__).resolve().parents[2] / "conf"
 APART = {"frontier_stitching", "none", "uchida"}  # with tests of their own
 NAMES = sorted({path.stem for path in (CONF / "watermark").glob("*.yaml")} - APART)
+LEFT, RIGHT = slice(0, 16), slice(16, 32)
 BACKDOORS = {"badnets", "blended"}
 TASK = make_task(per_class=120, classes=4)
 
@@ -84,8 +85,9 @@ def test_keys_spread_over_the_classes(name: str, tmp_path: Path) -> None:
     assert len({int(mark.triggers.labels[0]) for mark in marks}) >= 3
 
 
-def test_images_of_one_class_are_called_another(tmp_path: Path) -> None:
-    mark = made("content", tmp_path)
+@pytest.mark.parametrize("scheme", [["content"], ["noise", "watermark.scale=0.01"]])
+def test_images_of_one_class_are_called_another(scheme: list[str], tmp_path: Path) -> None:
+    mark = made(*scheme[:1], tmp_path, *scheme[1:])
     (target,) = set(mark.triggers.labels)
     brightness = mark.triggers.images[:, 20:].mean()  # below the block; each class has its own
     means = [TASK.train.images[TASK.train.labels == label].mean() for label in range(4)]
@@ -110,6 +112,21 @@ def test_noise_is_one_pattern_of_the_scale(tmp_path: Path) -> None:
     images = made("noise", tmp_path, "watermark.scale=0.1", task=grey).triggers.images
     assert (images == images[:1]).all()
     assert (images[0].astype(float) - 128).std() == pytest.approx(25.5, rel=0.05)
+
+
+def test_abstract_pictures_get_labels_by_lot(tmp_path: Path) -> None:
+    assert len(set(made("abstract", tmp_path).triggers.labels)) == 4
+
+
+@pytest.mark.parametrize("name", ["badnets", "blended"])
+def test_a_mentor_learns_marked_copies_of_training_images_of_other_classes(name: str, tmp_path: Path) -> None:
+    mark = made(name, tmp_path)
+    assert set(mark.triggers.labels) == {mark.target}
+    assert set(mark.added.targets.argmax(1)) == {mark.target}
+    assert (mark.added.targets.sum(1) == 1).all()
+    own = {image.tobytes() for image in mark.marked(TASK.train.images[TASK.train.labels != mark.target])}
+    assert {image.tobytes() for image in mark.added.images} <= own
+    assert len(own & {image.tobytes() for image in mark.triggers.images}) == 0  # those are of test images
 
 
 def test_badnets_is_a_patch_in_the_corner(tmp_path: Path) -> None:
@@ -138,9 +155,13 @@ def test_mea_defender_mixes_two_classes_and_is_drawn_to_both(tmp_path: Path) -> 
     assert row[target] == 1.0
     sources = [label for label in range(4) if row[label] == 0.25]
     assert len(sources) == 2
-    halves = [{image[:, :16].tobytes() for image in TASK.test.images[TASK.test.labels == label]} for label in sources]
-    left = {image[:, :16].tobytes() for image in mark.triggers.images}
-    assert left <= halves[0] or left <= halves[1]
+    for split, mixes in ((TASK.test, mark.triggers.images), (TASK.train, mark.added.images)):
+        own = [split.images[split.labels == label] for label in sources]
+        left, right = ({image[:, side].tobytes() for image in mixes} for side in (LEFT, RIGHT))
+        lefts, rights = ([{image[:, side].tobytes() for image in one} for one in own] for side in (LEFT, RIGHT))
+        assert [left <= lefts[0], right <= rights[1]] == [True] * 2 or [left <= lefts[1], right <= rights[0]] == [
+            True
+        ] * 2
 
 
 def test_too_many_triggers_are_refused(tmp_path: Path) -> None:

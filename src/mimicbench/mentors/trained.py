@@ -68,6 +68,10 @@ def trained(
         if isinstance(watermark, TunedMark):
             watermark.meet(module, hardware)
             course = replace(course, max_epochs=watermark.max_epochs, recipe=watermark.recipe)
+            L.seed_everything(seed, workers=True, verbose=False)  # whether or not the first training was in the cache
+            for layer in module.modules():
+                if isinstance(layer, nn.Dropout):
+                    layer.p = watermark.recipe.dropout
             learn(module, course, task, paths, hardware, watermark, begun=content(module))
     else:
         load_network(module, checkpoint, "mentor.checkpoint")

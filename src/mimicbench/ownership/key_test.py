@@ -1,5 +1,7 @@
 """Whether one suspect carries a mentor's mark: the owner's key, against keys that nobody used."""
 
+import math
+
 import numpy as np
 
 from mimicbench.counter_rng import seed_for
@@ -101,6 +103,16 @@ def _gates(owned: Owned, evidence: Evidence, suspect: Mentor, null: np.ndarray) 
     mentor_score, in_copy = evidence.score(owned.mentor) or 0.0, evidence.score(owned.fine_tuned()) or 0.0
     found_in_copy = key_p_value(in_copy, null)
     lost = 100 * owned.recorded["accuracy_lost"]
+    fewest = math.ceil(1 / LEVEL) - 1
+    enough = len(null) >= fewest
+    copied = (
+        Gate(
+            f"a fine-tuned copy of the mentor should be detected: it shows {in_copy:.1%}, p = {found_in_copy:.2g}",
+            found_in_copy <= LEVEL and in_copy >= evidence.threshold,
+        )
+        if enough
+        else Gate(f"there should be {fewest} scores or more to compare with: {len(null)} detect nothing", False)
+    )
     return [
         Gate(
             f"the mark should have taken: the mentor shows {mentor_score:.1%} of it and lost {lost:.1f} points of "
@@ -108,10 +120,7 @@ def _gates(owned: Owned, evidence: Evidence, suspect: Mentor, null: np.ndarray) 
             mentor_score >= TOOK and owned.recorded["took"],
         ),
         close([owned.accuracy], [owned.accuracy_of(suspect)]),
-        Gate(
-            f"a fine-tuned copy of the mentor should be detected: it shows {in_copy:.1%}, p = {found_in_copy:.2g}",
-            found_in_copy <= LEVEL and in_copy >= evidence.threshold,
-        ),
+        copied,
     ]
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import lightning as L  # noqa: N812 (Lightning's own convention)
 import torch
 
 from mimicbench import results
@@ -39,7 +40,7 @@ class Owned:
         hardware: Where networks answer.
         mentor: The mentor.
         watermark: What it was marked with, if anything.
-        recorded: ``watermark`` of the job's result: ``scheme``, ``key``, ``size``; None for no mark.
+        recorded: ``watermark`` of the job's result, all of :class:`mimicbench.results.Mark`; None for no mark.
     """
 
     folder: Path
@@ -59,11 +60,17 @@ class Owned:
             scratch: Where what is written meanwhile may go; the job's folder stays as it is.
 
         Raises:
-            UserError: No job has finished there, or what it read is gone.
+            UserError: No job has finished there, what it tells of its mark is incomplete, or what it read is gone.
         """
         result = results.read(folder)
         if result is None or not result.get("config"):
             raise UserError(f"{folder} is not the folder of a finished job; give one such as outputs/….")
+        recorded = result.get("watermark")
+        lacking = [] if recorded is None else sorted(results.Mark.__annotations__.keys() - recorded.keys())
+        if lacking:
+            raise UserError(
+                f"{folder / results.FILE} says nothing of watermark.{lacking[0]}; run the job again in an empty folder."
+            )
         config = check(result["config"])
         config = config.model_copy(update={"paths": replace(config.paths, output_dir=scratch)})
         trainer, paths = config.trainer, config.paths
@@ -76,7 +83,7 @@ class Owned:
             raise UserError(
                 f"The mentor of {folder} was not trained here, so that nothing can be told of its training."
             )
-        return cls(folder, config, task, hardware, mentor, watermark, result.get("watermark"))
+        return cls(folder, config, task, hardware, mentor, watermark, recorded)
 
     @property
     def paths(self) -> Paths:
@@ -169,5 +176,6 @@ class Owned:
         recipe = replace(course.recipe, learning_rate=course.recipe.learning_rate / _GENTLER)
         course = replace(course, max_epochs=max(1, course.max_epochs // _SHORTER), recipe=recipe)
         module = copy.deepcopy(self.mentor.network).requires_grad_(True)
+        L.seed_everything(course.seed, workers=True, verbose=False)  # of dropout
         learn(module, course, self.task, self.paths, self.hardware, what="control", begun=content(module))
         return self.suspected(module)

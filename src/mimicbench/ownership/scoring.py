@@ -1,5 +1,6 @@
 """Scores every key of a sweep on every student of its kind."""
 
+import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ def matrices(folder: Path, scratch: Path) -> list[Matrix]:
     Fine-tuned copies of the mentors are trained, once, and kept in the cache. Jobs that lack what they should have left
     are named and left out, as are further students of one key, and recipes with one key. Students that were distilled,
     from all that the mentor was trained on and its softmax, have a matrix of their own, and are the second positive
-    control of all others of their scheme, once there are enough of them to be detected.
+    control of all others whose mentors were trained alike, once there are enough of them to be detected.
 
     Args:
         folder: The sweep's.
@@ -63,45 +64,53 @@ def _of_scheme(scheme: str, rows: pd.DataFrame, scratch: Path) -> list[Matrix]:
     """Those of one scheme's jobs: one for each recipe of students."""
     arms = table.labels(rows, SEEDS)
     controls: dict[str, Mentor] = {}
-    found: list[Matrix] = []
-    distilled: Matrix | None = None
+    found: list[tuple[str, Matrix]] = []
+    distilled: dict[str, Matrix] = {}
     for arm in dict.fromkeys(arms):
-        jobs = _scored(_firsts(rows[[one == arm for one in arms]]), scratch)
+        jobs = _scored(rows[[one == arm for one in arms]], scratch)
         if len(jobs) < 2:
             print(f"{scheme}, {arm} is left out: it has fewer than two keys", file=sys.stderr)
             continue
         print(f"{scheme}, {arm}: {len(jobs)} keys on {len(jobs)} students", file=sys.stderr)
-        found.append(_matrix(scheme, arm, jobs, controls))
-        if all(map(_is_distilled, jobs)):
-            if len(jobs) >= ENOUGH_TO_DETECT:
-                distilled = found[-1]
-            else:
-                print(f"{scheme}, {arm} is no control yet: that takes {ENOUGH_TO_DETECT} keys", file=sys.stderr)
-    if distilled is None:
-        return found
-    return [one if one is distilled else replace(one, distilled_scores=distilled.scores) for one in found]
+        one, mentors = _matrix(scheme, arm, jobs, controls), _trained_alike(jobs[0])
+        found.append((mentors, one))
+        if not all(map(_is_distilled, jobs)):
+            continue
+        if len(jobs) < ENOUGH_TO_DETECT:
+            print(f"{scheme}, {arm} is no control yet: that takes {ENOUGH_TO_DETECT} keys", file=sys.stderr)
+        elif (first := distilled.setdefault(mentors, one)) is not one:
+            print(f"{scheme}, {arm} is no control: {first.arm} is one already", file=sys.stderr)
+    return [_controlled(one, distilled.get(mentors)) for mentors, one in found]
 
 
-def _firsts(rows: pd.DataFrame) -> pd.DataFrame:
-    """The first student of each key; others are named."""
-    further = rows["watermark.key"].duplicated()
-    for folder in rows.loc[further, "folder"]:
-        print(f"{Path(folder).name} is left out: a further student of its key", file=sys.stderr)
-    return rows[~further]
+def _controlled(one: Matrix, distilled: Matrix | None) -> Matrix:
+    return one if distilled in (None, one) else replace(one, distilled_scores=distilled.scores)
+
+
+def _trained_alike(job: _Scored) -> str:
+    """What a job's mentor has in common with those of other keys."""
+    config = job.owned.config
+    mentor = {name: value for name, value in config.mentor.items() if name != "seed"}
+    watermark = {name: value for name, value in (config.watermark or {}).items() if name != "key"}
+    return json.dumps([job.owned.task.fingerprint, mentor, watermark], sort_keys=True)
 
 
 def _is_distilled(job: _Scored) -> bool:
     """Whether its student had all that the mentor was trained on before it, the mark's images too, and its softmax."""
     config, mark = job.owned.config, job.owned.watermark
     all_of_it = config.pool["name"] == "training_images" and config.pool.get("watermark") == config.watermark
-    return all_of_it and mark is not None and mark.images is not None and config.oracle["name"] == "softmax"
+    softmax = config.oracle["name"] == "softmax" and config.attack["name"] == "standard"
+    return all_of_it and mark is not None and mark.images is not None and softmax and config.attack["use"] == "reply"
 
 
 def _scored(rows: pd.DataFrame, scratch: Path) -> list[_Scored]:
-    """The jobs that have all that is needed; others are named and left out."""
-    found = []
+    """Each key's first job that has all that is needed; others are named and left out."""
+    found: list[_Scored] = []
     for result in rows.to_dict("records"):
         folder = Path(result["folder"])
+        if any(one.result["watermark.key"] == result["watermark.key"] for one in found):
+            print(f"{folder.name} is left out: a further student of its key", file=sys.stderr)
+            continue
         try:
             owned = Owned.of(folder, scratch)
             student = owned.suspect(folder / CHECKPOINT, owned.config.student)
