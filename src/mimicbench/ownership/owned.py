@@ -66,7 +66,8 @@ class Owned:
         if result is None or not result.get("config"):
             raise UserError(f"{folder} is not the folder of a finished job; give one such as outputs/….")
         recorded = result.get("watermark")
-        lacking = [] if recorded is None else sorted(results.Mark.__annotations__.keys() - recorded.keys())
+        told = recorded if isinstance(recorded, dict) else {}
+        lacking = [] if recorded is None else sorted(results.Mark.__annotations__.keys() - told.keys())
         if lacking:
             raise UserError(
                 f"{folder / results.FILE} says nothing of watermark.{lacking[0]}; run the job again in an empty folder."
