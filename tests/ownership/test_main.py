@@ -120,6 +120,16 @@ def test_every_key_of_a_sweep_is_scored_on_every_student(
     assert found.verdict.word == "inconclusive"  # the students are no copies
 
 
+def test_a_matrix_has_its_keys_in_their_order(marked: Path, tmp_path: Path) -> None:
+    for folder, key in (("0", 3), ("1", 1), ("2", 2)):
+        shutil.copytree(marked / str(key), tmp_path / folder)
+    main([str(tmp_path)])
+    (found,) = matrix.read(tmp_path)
+    assert found.keys == [1, 2, 3]
+    results = [json.loads((marked / str(key) / "result.json").read_text()) for key in found.keys]
+    assert np.diagonal(found.array).tolist() == [one["watermark"]["student_score"] for one in results]
+
+
 def test_jobs_without_a_checkpoint_or_a_key_are_named_and_left_out(
     marked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -104,7 +104,7 @@ def _is_distilled(job: _Scored) -> bool:
 
 
 def _scored(rows: pd.DataFrame, scratch: Path) -> list[_Scored]:
-    """Each key's first job that has all that is needed; others are named and left out."""
+    """Each key's first job that has all that is needed, by their keys; others are named and left out."""
     found: list[_Scored] = []
     for result in rows.to_dict("records"):
         folder = Path(result["folder"])
@@ -117,7 +117,7 @@ def _scored(rows: pd.DataFrame, scratch: Path) -> list[_Scored]:
             found.append(_Scored(owned, owned.evidence(), student, result))
         except UserError as error:
             print(f"{folder.name} is left out: {error}", file=sys.stderr)
-    return found
+    return sorted(found, key=lambda one: one.evidence.key)
 
 
 def _matrix(scheme: str, arm: str, jobs: list[_Scored], controls: dict[str, Mentor]) -> Matrix:

@@ -248,16 +248,22 @@ def test_one_protection_alone_is_no_comparison(tmp_path: Path) -> None:
 def test_heat_maps_have_keys_as_rows_and_students_as_columns(tmp_path: Path) -> None:
     make_job(tmp_path / "0")
     scores = np.linspace(0, 1, 36).reshape(6, 6)
-    made = [make_matrix(scores=scores.tolist()), make_matrix(arm="Standard, label", own=0.8)]
+    made = [
+        make_matrix(scores=scores.tolist(), keys=[3, 4, 5, 7, 8, 9]),
+        make_matrix(arm="Standard, label, pool=training_images", own=0.8),
+    ]
     undefined = make_matrix(scheme="uchida", scores=[[None] * 6] * 6)
     matrix.write([*made, undefined], tmp_path)
     found = drawn(marks.draw, Sweep.read(tmp_path))
     panels = [axes for axes in found.figure.axes if axes.get_images() and axes.get_title()]
-    assert [axes.get_title() for axes in panels] == ["content\nComposite, label", "content\nStandard, label"]
+    titles = ["content\nComposite, label", "content\nStandard, label,\npool=training_images"]
+    assert [axes.get_title() for axes in panels] == titles
+    named = panels[0].yaxis.get_major_formatter()
+    assert [named(place) for place in (-1, 0, 5, 6)] == ["", "3", "9", ""]
     np.testing.assert_allclose(panels[0].get_images()[0].get_array(), scores)
     assert panels[0].get_ylabel() == "key of mentor"
     assert panels[0].get_images()[0].get_clim() == (0, 1)
-    assert "content, Standard, label: 80." in found.alternative
+    assert "content, Standard, label, pool=training_images: 80." in found.alternative
 
 
 def test_without_scores_there_are_no_heat_maps(sweep: Sweep) -> None:

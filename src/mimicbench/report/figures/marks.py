@@ -1,7 +1,9 @@
 """Every key on every student, as heat maps."""
 
+import textwrap
+
 import numpy as np
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from mimicbench.ownership import matrix
 from mimicbench.report.figures.figure import Drawn
@@ -9,6 +11,7 @@ from mimicbench.report.style import Theme, canvas
 from mimicbench.report.sweep import Sweep
 
 _ACROSS = 4
+_LETTERS = 26  # of a title's line, above a panel
 
 
 def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
@@ -24,10 +27,11 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
     for axes, one in zip(panels, found, strict=False):
         shown = axes.imshow(one.array, vmin=0, vmax=1, cmap="cividis", interpolation="nearest")
         axes.grid(visible=False)
-        axes.set_title(f"{one.scheme}\n{one.arm}", fontsize=8)
+        axes.set_title(f"{one.scheme}\n{textwrap.fill(one.arm, _LETTERS)}", fontsize=8)
         axes.set(xlabel="student of mentor", ylabel="key of mentor")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+            axis.set_major_formatter(_named(one.keys))
     for axes in panels[len(found) :]:
         axes.set_visible(False)
     assert shown is not None
@@ -42,3 +46,8 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
         "bright diagonal; what is bright elsewhere would have been found in students that cannot carry it."
     )
     return Drawn(figure, caption, " ".join(["Heat maps of scores of keys on students.", *told]))
+
+
+def _named(keys: list[int]) -> FuncFormatter:
+    """Calls rows and columns by their keys."""
+    return FuncFormatter(lambda place, _: str(keys[int(place)]) if 0 <= place < len(keys) else "")
