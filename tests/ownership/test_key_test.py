@@ -62,7 +62,7 @@ def test_too_few_keys_detect_nothing() -> None:
     few = tried({0: 1.0}, keys=17)
     assert (
         few.sentence
-        == "inconclusive (gate failed: there should be 19 scores or more to compare with: 18 detect nothing)"
+        == "inconclusive (gate failed: there should be 19 scores or more to compare with: 18 are too few (--keys))"
     )
 
 

@@ -1,6 +1,5 @@
 """The commands, on real jobs of a small size."""
 
-import copy
 import json
 import shutil
 from dataclasses import replace
@@ -11,7 +10,6 @@ import pytest
 import torch
 from torch import nn
 
-from mimicbench.mentors import NetworkMentor
 from mimicbench.ownership import matrix
 from mimicbench.ownership.__main__ import main
 from mimicbench.ownership.owned import Owned
@@ -63,19 +61,15 @@ def test_a_copy_of_the_weights_is_detected(owned: Owned, tmp_path: Path, capsys:
 
 
 def test_a_fine_tuned_copy_does_not_depend_on_what_was_drawn_before_it(owned: Owned, tmp_path: Path) -> None:
-    network = copy.deepcopy(owned.mentor.network)
-    for layer in network.modules():
-        if isinstance(layer, nn.Dropout):
-            layer.p = 0.5
+    recipe = owned.config.mentor["recipe"] | {"dropout": 0.5}
 
     def fine_tuned(seed: int) -> str:
         (cache := tmp_path / str(seed)).mkdir()
-        config = owned.config.model_copy(update={"paths": replace(owned.paths, cache_dir=cache)})
-        given = replace(owned, config=config, mentor=NetworkMentor(network, owned.task.classes, owned.hardware))
+        changed = {"paths": replace(owned.paths, cache_dir=cache), "mentor": owned.config.mentor | {"recipe": recipe}}
         torch.manual_seed(seed)
-        return given.fine_tuned().fingerprint
+        return replace(owned, config=owned.config.model_copy(update=changed)).fine_tuned().fingerprint
 
-    assert fine_tuned(1) == fine_tuned(2)
+    assert fine_tuned(1) == fine_tuned(2) != owned.fine_tuned().fingerprint
 
 
 def test_a_student_that_is_no_good_copy_leaves_it_open(owned: Owned, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,11 +131,14 @@ def test_jobs_without_a_checkpoint_or_a_key_are_named_and_left_out(
     shutil.copytree(marked, sweep)
     (sweep / "1" / "last.ckpt").unlink()
     (sweep / "3" / FILE).unlink()
+    shutil.copytree(marked / "1", sweep / "again")  # the first that has all counts
+    shutil.copytree(marked / "2", sweep / "further")
     main([str(sweep)])
     said = capsys.readouterr().err
     assert "1 is left out: suspect=" in said
     assert "3 is left out: " in said
-    assert [one.keys for one in matrix.read(sweep)] == [[0, 2]]
+    assert "further is left out: a further student of its key" in said
+    assert [one.keys for one in matrix.read(sweep)] == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize(("count", "marked_too"), [(4, True), (3, True), (4, False)])

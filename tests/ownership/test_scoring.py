@@ -49,7 +49,7 @@ def test_a_student_is_distilled_that_had_all_of_it_before_it(
 def job(arm: str, key: int) -> Any:
     """Of an arm such as ``digits 60 distilled``: task, the mentor's epochs, and what the student learned."""
     task, epochs, kind = arm.split(maxsplit=2)
-    mark = {"name": "content", "key": key}
+    mark = {"name": "content", "key": key, "count": 200 if kind == "more triggers" else 100}
     config = SimpleNamespace(
         mentor={"max_epochs": epochs, "seed": key},
         watermark=mark,
@@ -67,8 +67,9 @@ def test_distilled_students_are_a_control_of_those_whose_mentors_were_trained_al
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arms = ["digits 60 photos", "digits 60 distilled", "digits 60 distilled longer", "digits 6 photos"]
-    arms += ["cifar10 60 photos", "cifar10 60 labels"]
-    rows = pd.DataFrame([{"arm": arm, "watermark.key": key} for arm in arms for key in range(4)])
+    arms += ["digits 60 more triggers", "cifar10 60 photos", "cifar10 60 labels"]
+    keys = {"digits 60 distilled": range(1, 5)}
+    rows = pd.DataFrame([{"arm": arm, "watermark.key": key} for arm in arms for key in keys.get(arm, range(4))])
     monkeypatch.setattr(scoring.table, "labels", lambda found, _: found["arm"].tolist())
     monkeypatch.setattr(
         scoring, "_scored", lambda found, _: [job(*one) for one in found.itertuples(index=False, name=None)]
@@ -83,3 +84,4 @@ def test_distilled_students_are_a_control_of_those_whose_mentors_were_trained_al
     assert controlled == {"digits 60 photos": of_digits, "digits 60 distilled longer": of_digits}
     said = capsys.readouterr().err
     assert "digits 60 distilled longer is no control: digits 60 distilled is one already" in said
+    assert said.count("has no distilled control: its mentors were trained otherwise") == 4

@@ -3,10 +3,14 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from mimicbench.errors import UserError
+from mimicbench.watermarks.marked import marked
+from tests.ownership.stand_ins import Scored
 from tests.test_run import started
 
 
@@ -24,6 +28,17 @@ def test_a_marked_mentor_is_compared_with_an_unmarked_one(
     assert mark.took == (mark.mentor_score >= 0.9 and mark.accuracy_lost <= 0.02)
     assert ("The mark did not take" in caplog.text) == (not mark.took)
     assert json.loads((tmp_path / "result.json").read_text())["watermark"] == asdict(mark)
+
+
+@pytest.mark.parametrize(
+    ("score", "lost", "took"), [(0.9, 0.99 - 0.97, True), (0.9, 0.0201, False), (0.89, 0.0, False)]
+)
+def test_it_takes_nine_tenths_of_a_mark_and_two_points_of_accuracy_at_most(
+    score: float, lost: float, took: bool
+) -> None:
+    watermark: Any = SimpleNamespace(evidence=Scored(0))
+    mentor: Any = {0: score}
+    assert marked(watermark, mentor, mentor, lost).took == took
 
 
 def test_triggers_that_lie_in_the_attackers_pool_are_warned_of(

@@ -159,9 +159,7 @@ def test_mea_defender_mixes_two_classes_and_is_drawn_to_both(tmp_path: Path) -> 
         own = [split.images[split.labels == label] for label in sources]
         left, right = ({image[:, side].tobytes() for image in mixes} for side in (LEFT, RIGHT))
         lefts, rights = ([{image[:, side].tobytes() for image in one} for one in own] for side in (LEFT, RIGHT))
-        assert [left <= lefts[0], right <= rights[1]] == [True] * 2 or [left <= lefts[1], right <= rights[0]] == [
-            True
-        ] * 2
+        assert (left <= lefts[0] and right <= rights[1]) or (left <= lefts[1] and right <= rights[0])
 
 
 def test_too_many_triggers_are_refused(tmp_path: Path) -> None:

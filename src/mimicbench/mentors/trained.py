@@ -69,9 +69,6 @@ def trained(
             watermark.meet(module, hardware)
             course = replace(course, max_epochs=watermark.max_epochs, recipe=watermark.recipe)
             L.seed_everything(seed, workers=True, verbose=False)  # whether or not the first training was in the cache
-            for layer in module.modules():
-                if isinstance(layer, nn.Dropout):
-                    layer.p = watermark.recipe.dropout
             learn(module, course, task, paths, hardware, watermark, begun=content(module))
     else:
         load_network(module, checkpoint, "mentor.checkpoint")
@@ -114,6 +111,9 @@ def learn(
         learner.penalty = None if watermark is None else watermark.penalty
         return learner, chunks
 
+    for layer in module.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = course.recipe.dropout  # what it was built with is that of its first training
     if watermark is not None:
         also["watermark"] = watermark.fingerprint
     also["task"] = task.fingerprint

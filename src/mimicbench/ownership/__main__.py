@@ -52,7 +52,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("suspect", type=Path, help="a student's checkpoint; without --mentor, the folder of a sweep")
     parser.add_argument("--mentor", type=Path, help="the folder of a finished job whose mentor is yours")
     parser.add_argument("--key", type=Path, help="its key file, where it is not in that folder")
-    parser.add_argument("--keys", type=int, default=99, help="other keys to compare the mark's with (99; 18 or more)")
+    parser.add_argument(
+        "--keys", type=int, default=99, help="other keys to compare the mark's with (99; 18 or more with one reference)"
+    )
     parser.add_argument(
         "--references",
         type=int,

@@ -39,7 +39,7 @@ def key_test(
         owned: The mentor with its mark.
         evidence: Its key.
         suspect: What is tried.
-        keys: How many others; with fewer than 18 nothing can be detected.
+        keys: How many others; with fewer than 18, and one reference, nothing can be detected.
         references: How many networks without the mark; None for as many as are needed.
     """
     score = evidence.score(suspect)
@@ -111,7 +111,7 @@ def _gates(owned: Owned, evidence: Evidence, suspect: Mentor, null: np.ndarray) 
             found_in_copy <= LEVEL and in_copy >= evidence.threshold,
         )
         if enough
-        else Gate(f"there should be {fewest} scores or more to compare with: {len(null)} detect nothing", False)
+        else Gate(f"there should be {fewest} scores or more to compare with: {len(null)} are too few (--keys)", False)
     )
     return [
         Gate(

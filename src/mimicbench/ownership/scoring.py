@@ -80,18 +80,22 @@ def _of_scheme(scheme: str, rows: pd.DataFrame, scratch: Path) -> list[Matrix]:
             print(f"{scheme}, {arm} is no control yet: that takes {ENOUGH_TO_DETECT} keys", file=sys.stderr)
         elif (first := distilled.setdefault(mentors, one)) is not one:
             print(f"{scheme}, {arm} is no control: {first.arm} is one already", file=sys.stderr)
+    for mentors, one in found:
+        if distilled and mentors not in distilled:
+            print(f"{scheme}, {one.arm} has no distilled control: its mentors were trained otherwise", file=sys.stderr)
     return [_controlled(one, distilled.get(mentors)) for mentors, one in found]
 
 
 def _controlled(one: Matrix, distilled: Matrix | None) -> Matrix:
-    return one if distilled in (None, one) else replace(one, distilled_scores=distilled.scores)
+    return one if distilled is None or distilled is one else replace(one, distilled_scores=distilled.scores)
 
 
 def _trained_alike(job: _Scored) -> str:
-    """What a job's mentor has in common with those of other keys."""
+    """What a job's mentor has in common with those of other keys, whatever the processor and its precision."""
     config = job.owned.config
-    mentor = {name: value for name, value in config.mentor.items() if name != "seed"}
-    watermark = {name: value for name, value in (config.watermark or {}).items() if name != "key"}
+    mentor = {name: value for name, value in config.mentor.items() if name not in ("seed", "checkpoint_minutes")}
+    mark = config.watermark or {}
+    watermark = {name: value for name, value in mark.items() if name not in ("key", "threshold")}
     return json.dumps([job.owned.task.fingerprint, mentor, watermark], sort_keys=True)
 
 

@@ -27,7 +27,7 @@ def draw(sweep: Sweep, theme: Theme) -> Drawn | None:
     for axes, one in zip(panels, found, strict=False):
         shown = axes.imshow(one.array, vmin=0, vmax=1, cmap="cividis", interpolation="nearest")
         axes.grid(visible=False)
-        axes.set_title(f"{one.scheme}\n{textwrap.fill(one.arm, _LETTERS)}", fontsize=8)
+        axes.set_title(f"{one.scheme}\n{textwrap.fill(one.arm, _LETTERS, break_long_words=False)}", fontsize=8)
         axes.set(xlabel="student of mentor", ylabel="key of mentor")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(integer=True, nbins=5))
