@@ -131,13 +131,13 @@ def test_jobs_without_a_checkpoint_or_a_key_are_named_and_left_out(
     shutil.copytree(marked, sweep)
     (sweep / "1" / "last.ckpt").unlink()
     (sweep / "3" / FILE).unlink()
-    shutil.copytree(marked / "1", sweep / "again")  # the first that has all counts
-    shutil.copytree(marked / "2", sweep / "further")
+    shutil.copytree(marked / "1", sweep / "8")  # the first that has all counts
+    shutil.copytree(marked / "2", sweep / "9")
     main([str(sweep)])
     said = capsys.readouterr().err
     assert "1 is left out: suspect=" in said
     assert "3 is left out: " in said
-    assert "further is left out: a further student of its key" in said
+    assert "9 is left out: a further student of its key" in said
     assert [one.keys for one in matrix.read(sweep)] == [[0, 1, 2]]
 
 
