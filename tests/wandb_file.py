@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 _BLOCK = 32768
 _HEADER = struct.Struct("<IHB")  # checksum, length, and whether it is whole, first, middle or last
 _WHOLE, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+_PATIENCE = 20  # seconds
 
 
 def records(file: Path) -> Iterator[Any]:
@@ -24,6 +26,8 @@ def records(file: Path) -> Iterator[Any]:
             continue
         _, length, kind = _HEADER.unpack_from(content, place)
         place += _HEADER.size
+        if place + length > len(content):
+            return  # it is being written
         parts = (b"" if kind in (_WHOLE, _FIRST) else parts) + content[place : place + length]
         place += length
         if kind in (_WHOLE, _LAST):
@@ -33,7 +37,7 @@ def records(file: Path) -> Iterator[Any]:
 
 
 class OfflineRun:
-    """What the file of the only run below a folder holds.
+    """What the file of the only run below a folder holds, once its end is written, which may be after ``finish()``.
 
     Attributes:
         files: Those of its artifacts, tables too, by their paths there.
@@ -55,7 +59,11 @@ class OfflineRun:
         self.models: list[str] = []
         self.exit_code: int | None = None
         self.group = self.name = ""
-        for record in records(file):
+        begun = time.monotonic()
+        while not (found := list(records(file))) or found[-1].WhichOneof("record_type") != "exit":
+            assert time.monotonic() - begun < _PATIENCE, f"{file} has no end"
+            time.sleep(0.05)
+        for record in found:
             self._take(record)
 
     def _take(self, record: Any) -> None:
