@@ -17,30 +17,26 @@ def test_keys_are_rows_and_suspects_columns() -> None:
     assert scores([Scored(7), Scored(8)], suspects) == [[0.1, 0.3, 0.5], [0.2, 0.4, 0.6]]
 
 
+OWN = {"name": "training_images", "watermark": {"key": 1}}
+
+
 @pytest.mark.parametrize(
     ("pool", "oracle", "attack", "images", "distilled"),
     [
-        ({"name": "training_images", "watermark": {"key": 1}}, "softmax", "standard", np.zeros(1), True),
-        (
-            {"name": "training_images", "watermark": {"key": 1}},
-            "softmax",
-            "standard",
-            None,
-            False,
-        ),  # a mark that adds none
-        ({"name": "training_images", "watermark": {"key": 2}}, "softmax", "standard", np.zeros(1), False),
-        ({"name": "training_images", "watermark": None}, "softmax", "standard", np.zeros(1), False),
-        ({"name": "training_images", "watermark": {"key": 1}}, "label", "standard", np.zeros(1), False),
-        ({"name": "photos"}, "softmax", "standard", np.zeros(1), False),
-        ({"name": "training_images", "watermark": {"key": 1}}, "softmax", "composite", np.zeros(1), False),
-        ({"name": "training_images", "watermark": {"key": 1}}, "softmax", "labels of standard", np.zeros(1), False),
+        (OWN, "softmax", ("standard", "reply"), np.zeros(1), True),
+        (OWN, "softmax", ("standard", "reply"), None, False),  # a mark that adds none
+        (OWN | {"watermark": {"key": 2}}, "softmax", ("standard", "reply"), np.zeros(1), False),
+        (OWN | {"watermark": None}, "softmax", ("standard", "reply"), np.zeros(1), False),
+        (OWN, "label", ("standard", "reply"), np.zeros(1), False),
+        ({"name": "photos"}, "softmax", ("standard", "reply"), np.zeros(1), False),
+        (OWN, "softmax", ("composite", "reply"), np.zeros(1), False),
+        (OWN, "softmax", ("standard", "label"), np.zeros(1), False),
     ],
 )
 def test_a_student_is_distilled_that_had_all_of_it_before_it(
-    pool: dict[str, Any], oracle: str, attack: str, images: np.ndarray | None, distilled: bool
+    pool: dict[str, Any], oracle: str, attack: tuple[str, str], images: np.ndarray | None, distilled: bool
 ) -> None:
-    use = "label" if attack.startswith("labels") else "reply"
-    asking = {"name": attack.split()[-1], "use": use}
+    asking = dict(zip(("name", "use"), attack, strict=True))
     config = SimpleNamespace(pool=pool, watermark={"key": 1}, oracle={"name": oracle}, attack=asking)
     job: Any = SimpleNamespace(owned=SimpleNamespace(config=config, watermark=SimpleNamespace(images=images)))
     assert _is_distilled(job) == distilled

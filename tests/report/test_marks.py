@@ -19,16 +19,11 @@ def test_a_row_has_what_an_owner_asks_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "arm", "claim"),
-    [
-        ("content", "Composite, label", "no mark"),
-        ("content", "Composite once, label", "no mark"),
-        ("badnets", "Composite, label", "no backdoor"),
-        ("content", "Standard, label", "–"),
-    ],
+    ("arm", "claim"),
+    [("Composite, label", "not carried"), ("Composite once, label", "not carried"), ("Standard, label", "–")],
 )
-def test_the_papers_claim_is_about_composites(scheme: str, arm: str, claim: str) -> None:
-    assert marks.rows([make_matrix(scheme=scheme, arm=arm)])["Paper"].tolist() == [claim]
+def test_the_papers_claim_is_about_composites(arm: str, claim: str) -> None:
+    assert marks.rows([make_matrix(arm=arm)])["Paper"].tolist() == [claim]
 
 
 def test_a_row_tells_of_mentors_controls_and_innocents() -> None:

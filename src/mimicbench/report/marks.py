@@ -16,7 +16,7 @@ NOTE = (
     "composites carries no watermark and no backdoor (sections 2.3 and 2.4)."
 )
 
-_BACKDOORS = ("badnets", "blended")
+_CLAIM = "not carried"
 _UNDEFINED = "undefined (the students have no layer of the shape that carries the mark)"
 
 
@@ -56,9 +56,7 @@ def _row(one: Matrix) -> dict[str, str]:
 
 
 def _claim(one: Matrix) -> str:
-    if not one.arm.startswith("Composite"):
-        return "–"
-    return f"no {'backdoor' if one.scheme in _BACKDOORS else 'mark'}"
+    return _CLAIM if one.arm.startswith("Composite") else "–"
 
 
 def _own(scores: list[list[float | None]]) -> list[float | None]:
